@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* fields - defaults and -H in curl's order. */
+#include "cli/fields.h"
+
+#include "cli/options.h"
+
+#include <errno.h>
+#include <reqivo/client.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+enum cli_field_kind cli_field_split(const char *text, struct cli_field_text *ret_text)
+{
+    const char *mark = strchr(text, ':');
+    const char *value, *end;
+    bool colon = mark != NULL;
+
+    if (!mark)
+        mark = strchr(text, ';');
+    if (!mark || mark == text)
+        return CLI_FIELD_NONE;
+    for (value = mark + 1; is_blank(*value);)
+        value++;
+    for (end = value + strlen(value); end > value && is_blank(end[-1]);)
+        end--;
+    *ret_text = (struct cli_field_text){
+        .name = text, .name_len = (size_t)(mark - text), .value = value, .value_len = (size_t)(end - value)};
+    if (!colon)
+        return *value ? CLI_FIELD_NONE : CLI_FIELD_EMPTY;
+    return ret_text->value_len ? CLI_FIELD_SET : CLI_FIELD_REMOVE;
+}
+
+static bool name_is(const struct cli_field_text *field, const char *name)
+{
+    return strlen(name) == field->name_len && strncasecmp(field->name, name, field->name_len) == 0;
+}
+
+/* Does -H say anything about this field? */
+static bool is_given(const struct cli_options *options, const char *name)
+{
+    for (size_t i = 0; i < options->fields.count; i++) {
+        struct cli_field_text field;
+
+        if (cli_field_split(options->fields.items[i].text, &field) != CLI_FIELD_NONE && name_is(&field, name))
+            return true;
+    }
+    return false;
+}
+
+static int fields_add(struct cli_fields *fields, const struct cli_field_text *field)
+{
+    char *block = malloc(field->name_len + field->value_len + 2);
+    char *value;
+
+    if (!block)
+        return -ENOMEM;
+    value = block + field->name_len + 1;
+    memcpy(block, field->name, field->name_len);
+    block[field->name_len] = '\0';
+    memcpy(value, field->value, field->value_len);
+    value[field->value_len] = '\0';
+    fields->items[fields->count++] = (struct cli_field){.name = block, .value = value};
+    return 0;
+}
+
+/* A default: only when -H is silent about it. */
+static int fields_default(struct cli_fields *fields, const struct cli_options *options, const char *name,
+                          const char *value)
+{
+    struct cli_field_text field = {
+        .name = name, .name_len = strlen(name), .value = value, .value_len = value ? strlen(value) : 0};
+
+    if (!value || is_given(options, name))
+        return 0;
+    return fields_add(fields, &field);
+}
+
+/* Those of -H: Host alone goes first (host true), all others keep their order. */
+static int fields_given(struct cli_fields *fields, const struct cli_options *options, bool host)
+{
+    for (size_t i = 0; i < options->fields.count; i++) {
+        struct cli_field_text field;
+        enum cli_field_kind kind = cli_field_split(options->fields.items[i].text, &field);
+        bool expect;
+        int rc;
+
+        if (kind == CLI_FIELD_NONE || name_is(&field, "Host") != host)
+            continue;
+        expect = name_is(&field, "Expect");
+        if (expect && kind == CLI_FIELD_REMOVE)
+            fields->expect_refused = true;
+        if (expect && kind == CLI_FIELD_SET &&
+            strncasecmp(field.value, "100-continue", field.value_len) == 0) {
+            fields->expect_asked = true;
+            continue;
+        }
+        if (kind == CLI_FIELD_REMOVE)
+            continue;
+        rc = fields_add(fields, &field);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int cli_fields_build(const struct cli_options *options, const char *basic, struct cli_fields *ret_fields)
+{
+    char agent[64];
+    const char *name = agent;
+    int rc;
+
+    *ret_fields = (struct cli_fields){0};
+    ret_fields->items = calloc(options->fields.count + 4, sizeof(*ret_fields->items));
+    if (!ret_fields->items)
+        return -ENOMEM;
+    snprintf(agent, sizeof(agent), "reqivo/%s", reqivo_version());
+    if (options->agent)
+        name = options->agent[0] ? options->agent : NULL;
+    rc = fields_given(ret_fields, options, true);
+    if (rc == 0)
+        rc = fields_default(ret_fields, options, "Authorization", basic);
+    if (rc == 0)
+        rc = fields_default(ret_fields, options, "User-Agent", name);
+    if (rc == 0)
+        rc = fields_default(ret_fields, options, "Accept", "*/*");
+    if (rc == 0)
+        rc = fields_given(ret_fields, options, false);
+    if (rc == 0 && options->data.count)
+        rc = fields_default(ret_fields, options, "Content-Type", "application/x-www-form-urlencoded");
+    return rc;
+}
+
+void cli_fields_done(struct cli_fields *fields)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        explicit_bzero((char *)fields->items[i].value, strlen(fields->items[i].value));
+        free(fields->items[i].name);
+    }
+    free(fields->items);
+    *fields = (struct cli_fields){0};
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fields - the fields of one request as curl would send them: Host when given, Authorization, User-Agent,
+ * Accept, those of -H in order, Content-Type of a form. -H replaces, removes ("Name:") or empties ("Name;")
+ * any of them. Pure.
+ */
+#ifndef CLI_FIELDS_H
+#define CLI_FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CLI_EXPECT_SIZE 1048576u /* curl asks before it sends a body larger than this */
+
+struct cli_options;
+
+struct cli_field {
+    char *name; /* one block with the value */
+    const char *value;
+};
+
+struct cli_fields {
+    struct cli_field *items;
+    size_t count;
+    bool expect_asked;   /* -H 'Expect: 100-continue': the daemon writes it */
+    bool expect_refused; /* -H 'Expect:' */
+};
+
+/* What -H says: "Name: value", "Name:" or "Name;"; anything else is no field and is skipped with a warning,
+ * as curl does. */
+enum cli_field_kind { CLI_FIELD_SET, CLI_FIELD_REMOVE, CLI_FIELD_EMPTY, CLI_FIELD_NONE };
+struct cli_field_text {
+    const char *name, *value;
+    size_t name_len, value_len;
+};
+enum cli_field_kind cli_field_split(const char *text, struct cli_field_text *ret_text);
+
+/* basic: "Basic ..." of the URL's userinfo or NULL. 0 or -ENOMEM; done in every case, it wipes. */
+int cli_fields_build(const struct cli_options *options, const char *basic, struct cli_fields *ret_fields);
+void cli_fields_done(struct cli_fields *fields);
+
+#endif

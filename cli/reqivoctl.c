@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* reqivoctl - asks a running reqivod what it is doing: `reqivoctl [--socket PATH] [--json] status|pools`. */
+#include "cli/exit.h"
+#include "cli/rows.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <reqivo/client.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#define QUERY_TIMEOUT_MS 5000
+
+static const char help_text[] =
+    "Usage: reqivoctl [OPTION]... VERB\n"
+    "Asks a running reqivod what it is doing.\n"
+    "\n"
+    "Verbs\n"
+    "  status             the daemon: version, counts, memory\n"
+    "  pools              the pools of connections, one a line\n"
+    "\n"
+    "Options\n"
+    "      --json         as JSON\n"
+    "      --socket PATH  where reqivod listens\n"
+    "  -h, --help         this text\n"
+    "  -V, --version      the version\n"
+    "\n"
+    "Exit codes: 0, 2 usage, 28 no answer in time, 100 no daemon: reqivoctl(1).\n";
+
+struct ctl_options {
+    const char *socket;
+    int verb; /* REQIVO_QUERY_..., 0: help or version was printed */
+    bool json;
+};
+
+static int usage(const char *what, const char *word)
+{
+    fprintf(stderr, "reqivoctl: %s%s; try 'reqivoctl --help'\n", what, word);
+    return CLI_EXIT_USAGE;
+}
+
+static int verb_parse(int argc, char *argv[], struct ctl_options *options)
+{
+    if (optind >= argc)
+        return usage("no verb given: status or pools", "");
+    if (optind + 1 < argc)
+        return usage("one verb only, not also: ", argv[optind + 1]);
+    if (strcmp(argv[optind], "status") == 0)
+        options->verb = REQIVO_QUERY_STATUS;
+    else if (strcmp(argv[optind], "pools") == 0)
+        options->verb = REQIVO_QUERY_POOLS;
+    else
+        return usage("unknown verb: ", argv[optind]);
+    return 0;
+}
+
+static int options_parse(int argc, char *argv[], struct ctl_options *options)
+{
+    static const struct option names[] = {{"json", no_argument, NULL, 'j'},
+                                          {"socket", required_argument, NULL, 's'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'V'},
+                                          {NULL, 0, NULL, 0}};
+    int c;
+
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, ":hV", names, NULL)) != -1) {
+        switch (c) {
+        case 'j':
+            options->json = true;
+            break;
+        case 's':
+            options->socket = optarg;
+            break;
+        case 'h':
+            fputs(help_text, stdout);
+            return 0;
+        case 'V':
+            printf("reqivoctl %s\n", reqivo_version());
+            return 0;
+        case ':':
+            return usage("this option needs an argument: ", argv[optind - 1]);
+        default:
+            return usage("unknown option: ", argv[optind - 1]);
+        }
+    }
+    return verb_parse(argc, argv, options);
+}
+
+static int print(const struct ctl_options *options, const struct rows *rows)
+{
+    bool status = options->verb == REQIVO_QUERY_STATUS;
+
+    if (options->json && rows_print_json(rows, status, stdout) < 0)
+        return CLI_EXIT_WRITE;
+    if (!options->json && status)
+        rows_print_lines(rows, stdout);
+    else if (!options->json && rows->count)
+        rows_print_table(rows, stdout);
+    else if (!options->json)
+        puts("no pools");
+    return fflush(stdout) == 0 ? CLI_EXIT_OK : CLI_EXIT_WRITE;
+}
+
+static int query(const struct ctl_options *options)
+{
+    struct reqivo_client *client = NULL;
+    struct rows rows = {0};
+    char why[512] = "";
+    int exit;
+    int rc = reqivo_open(options->socket, &client);
+
+    if (rc < 0)
+        reqivo_open_error(options->socket, why, sizeof(why));
+    else
+        rc = reqivo_query(client, options->verb, QUERY_TIMEOUT_MS, rows_add, &rows);
+    if (rc == 0 && rows.no_memory)
+        rc = -ENOMEM;
+    if (rc >= 0) {
+        exit = print(options, &rows);
+    } else {
+        exit = rc == -ETIMEDOUT ? CLI_EXIT_TIMEOUT : cli_exit_of(rc, REQIVO_PHASE_IPC);
+        fprintf(stderr, "reqivoctl: (%d) %s\n", exit, why[0] ? why : reqivo_error_text(rc));
+    }
+    rows_done(&rows);
+    reqivo_close(client);
+    return exit;
+}
+
+int main(int argc, char *argv[])
+{
+    struct ctl_options options = {0};
+    int exit;
+
+    signal(SIGPIPE, SIG_IGN);
+    exit = options_parse(argc, argv, &options);
+    if (exit == 0 && options.verb)
+        exit = query(&options);
+    return exit;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * url - from what a person types to what is asked: the scheme is guessed, userinfo becomes credentials, dot
+ * segments and the fragment go. The strict judgement stays with rqv_url_parse(), which sees the result.
+ */
+#ifndef CLI_URL_H
+#define CLI_URL_H
+
+#include <stddef.h>
+
+struct cli_url {
+    char *text;  /* "http://host/path?query": no userinfo, no fragment */
+    char *basic; /* "Basic ..." for Authorization, NULL without userinfo */
+};
+
+/* 0; -ENOMEM; or an exit code of CLI_EXIT_PROTOCOL or CLI_EXIT_URL with one sentence in `why`. Undo with
+ * done. */
+int cli_url_prepare(const char *given, struct cli_url *ret_url, char *why, size_t size);
+void cli_url_done(struct cli_url *url); /* wipes the credentials */
+
+/* RFC 3986 5.2.4 in place on a path of len bytes that starts with '/'; returns the new length. */
+size_t cli_url_remove_dots(char *path, size_t len);
+
+/* RFC 4648 4, with padding; out takes 4 * ((len + 2) / 3) + 1 bytes. */
+void cli_base64(const unsigned char *bytes, size_t len, char *out);
+
+#endif

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * account - owns the table of accounts, what each has used, and the circle in which accounts with waiting
+ * items are served.
+ *
+ *   ring:   uid 0 ──> uid 1000 ──> uid 33 ──> (round again)
+ *             │           │           │
+ *           items       items       items        each turn of the circle serves one item of each
+ *
+ * security.md B9-3, B9-6 (as design.md §8 has them) and B10-1.
+ */
+#include "daemon/base/account.h"
+
+#include "daemon/base/conf.h"
+
+#include <errno.h>
+#include <reqivo/error.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB ((size_t)1024 * 1024)
+
+static const size_t default_uid[ACCOUNT_KINDS] = {
+    [ACCOUNT_MEMORY] = 64 * MIB, [ACCOUNT_REQUESTS] = 8192, [ACCOUNT_PEERS] = 4096,
+    [ACCOUNT_CONNS] = 1024,      [ACCOUNT_TRUSTS] = 8,
+};
+static const size_t default_all[ACCOUNT_KINDS] = {
+    [ACCOUNT_MEMORY] = 256 * MIB, [ACCOUNT_REQUESTS] = 32768, [ACCOUNT_PEERS] = 8192,
+    [ACCOUNT_CONNS] = 8192,       [ACCOUNT_TRUSTS] = 256,
+};
+
+static struct account *account_of_node(struct rqv_map_node *node)
+{
+    return (struct account *)(void *)((char *)node - offsetof(struct account, node));
+}
+
+/* ---- life ---- */
+
+static void account_free(struct account *account)
+{
+    struct accounts *all = account->all;
+
+    if (!rqv_list_empty(&account->idle_node)) {
+        rqv_list_remove(&account->idle_node);
+        all->idle_count--;
+    }
+    rqv_list_remove(&account->fair_node);
+    rqv_map_del(&all->map, &account->node);
+    free(account);
+}
+
+static struct account *oldest_idle(struct accounts *all)
+{
+    struct rqv_list *node = rqv_list_first(&all->idle);
+
+    return node ? RQV_LIST_OF(node, struct account, idle_node) : NULL;
+}
+
+static void on_idle_timer(void *owner)
+{
+    struct accounts *all = owner;
+    uint64_t now_us = loop_now_us(all->loop);
+    struct account *account;
+
+    while ((account = oldest_idle(all)) && account->unused_since_us + all->linger_us <= now_us)
+        account_free(account);
+    if (account)
+        loop_timer_at(&all->idle_timer, account->unused_since_us + all->linger_us);
+}
+
+/* The timer is left alone when it is set: it looks at the oldest then and sets itself again. */
+static void account_rest(struct account *account)
+{
+    struct accounts *all = account->all;
+
+    account->unused_since_us = loop_now_us(all->loop);
+    rqv_list_append(&all->idle, &account->idle_node);
+    if (++all->idle_count > ACCOUNTS_IDLE_MAX)
+        account_free(oldest_idle(all));
+    if (all->idle_timer.at_us == UINT64_MAX)
+        loop_timer_at(&all->idle_timer, loop_now_us(all->loop) + all->linger_us);
+}
+
+int account_get(struct accounts *all, uid_t uid, struct account **ret_account)
+{
+    struct rqv_map_node *node = rqv_map_get_id(&all->map, uid);
+    struct account *account;
+    int rc;
+
+    if (node) {
+        account = account_of_node(node);
+        if (account->refs++ == 0) {
+            rqv_list_remove(&account->idle_node);
+            all->idle_count--;
+        }
+        *ret_account = account;
+        return 0;
+    }
+    account = calloc(1, sizeof(*account));
+    if (!account)
+        return -ENOMEM;
+    account->all = all;
+    account->uid = uid;
+    account->refs = 1;
+    rqv_list_init(&account->fair_node);
+    rqv_list_init(&account->fair_items);
+    rqv_list_init(&account->idle_node);
+    rc = rqv_map_put_id(&all->map, &account->node, uid);
+    if (rc < 0) {
+        free(account);
+        return rc;
+    }
+    *ret_account = account;
+    return 0;
+}
+
+void account_release(struct account **account)
+{
+    struct account *one = *account;
+
+    *account = NULL;
+    if (one && --one->refs == 0)
+        account_rest(one);
+}
+
+/* ---- charging ---- */
+
+static int limit_code(enum account_kind kind)
+{
+    switch (kind) {
+    case ACCOUNT_MEMORY:
+        return REQIVO_E_LIMIT_MEMORY;
+    case ACCOUNT_PEERS:
+        return REQIVO_E_LIMIT_PEERS;
+    case ACCOUNT_TRUSTS:
+        return REQIVO_E_LIMIT_TRUST;
+    case ACCOUNT_REQUESTS:
+    case ACCOUNT_CONNS:
+    case ACCOUNT_KINDS:
+        break;
+    }
+    return REQIVO_E_LIMIT_REQUESTS;
+}
+
+static bool fits(size_t used, size_t limit, size_t n)
+{
+    return used <= limit && n <= limit - used;
+}
+
+int account_check(const struct account *account, enum account_kind kind, size_t n)
+{
+    const struct accounts *all = account->all;
+    size_t share = all->limit_all[kind] - all->limit_all[kind] / 4;
+
+    if (fits(account->used[kind], all->limit_uid[kind], n) && fits(account->used[kind], share, n) &&
+        fits(all->used[kind], all->limit_all[kind], n))
+        return 0;
+    return limit_code(kind);
+}
+
+int account_charge(struct account *account, enum account_kind kind, size_t n)
+{
+    int rc = account_check(account, kind, n);
+
+    if (rc < 0) {
+        account->refused[kind]++;
+        return rc;
+    }
+    account->used[kind] += n;
+    account->all->used[kind] += n;
+    if (kind == ACCOUNT_MEMORY && account->used[kind] > account->peak_memory)
+        account->peak_memory = account->used[kind];
+    return 0;
+}
+
+/* Giving back more than was charged is a breach of our own books; going on would let the limit wrap (B11-9).
+ */
+void account_refund(struct account *account, enum account_kind kind, size_t n)
+{
+    if (n > account->used[kind] || n > account->all->used[kind])
+        abort();
+    account->used[kind] -= n;
+    account->all->used[kind] -= n;
+}
+
+/* ---- fair turns ---- */
+
+static void ring_join(struct account *account)
+{
+    struct accounts *all = account->all;
+
+    if (rqv_list_empty(&account->fair_node))
+        rqv_list_append(&all->ring, &account->fair_node);
+    loop_task_queue(all->loop, &all->task, LOOP_WORK);
+}
+
+void fair_item_init(struct fair_item *item, struct account *account, bool (*fn)(void *owner), void *owner)
+{
+    rqv_list_init(&item->node);
+    item->account = account;
+    item->fn = fn;
+    item->owner = owner;
+}
+
+void fair_queue(struct fair_item *item)
+{
+    if (!rqv_list_empty(&item->node))
+        return;
+    rqv_list_append(&item->account->fair_items, &item->node);
+    ring_join(item->account);
+}
+
+void fair_drop(struct fair_item *item)
+{
+    if (rqv_list_empty(&item->node))
+        return;
+    rqv_list_remove(&item->node);
+    if (rqv_list_empty(&item->account->fair_items))
+        rqv_list_remove(&item->account->fair_node);
+}
+
+/* Serves one item of the account at the front of the ring and puts the account at the tail when it has more.
+ * The item may free itself and drop the last reference to its account, so the account is held meanwhile. */
+static void serve_one(struct account *account)
+{
+    struct rqv_list *node = rqv_list_first(&account->fair_items);
+    struct fair_item *item;
+
+    rqv_list_remove(&account->fair_node);
+    if (!node)
+        return;
+    item = RQV_LIST_OF(node, struct fair_item, node);
+    rqv_list_remove(node);
+    account->refs++;
+    if (item->fn(item->owner))
+        fair_queue(item);
+    if (!rqv_list_empty(&account->fair_items))
+        ring_join(account);
+    account_release(&account);
+}
+
+static void on_fair_task(void *owner)
+{
+    struct accounts *all = owner;
+    struct rqv_list *node;
+
+    for (unsigned i = 0; i < all->budget && (node = rqv_list_first(&all->ring)); i++)
+        serve_one(RQV_LIST_OF(node, struct account, fair_node));
+    if (rqv_list_empty(&all->ring))
+        loop_task_drop(&all->task); /* it was queued again on the way */
+    else
+        loop_task_queue(all->loop, &all->task, LOOP_WORK);
+}
+
+/* ---- all accounts ---- */
+
+int accounts_init(struct accounts *all, struct loop *loop, const uint64_t hash_key[2])
+{
+    memset(all, 0, sizeof(*all));
+    all->loop = loop;
+    rqv_map_init(&all->map, hash_key);
+    memcpy(all->limit_uid, default_uid, sizeof(all->limit_uid));
+    memcpy(all->limit_all, default_all, sizeof(all->limit_all));
+    rqv_list_init(&all->ring);
+    rqv_list_init(&all->idle);
+    loop_task_init(&all->task, on_fair_task, all);
+    loop_timer_init(&all->idle_timer, loop, on_idle_timer, all);
+    all->budget = ACCOUNTS_BUDGET;
+    all->linger_us = UINT64_C(60000000);
+    return 0;
+}
+
+void accounts_done(struct accounts *all)
+{
+    struct rqv_map_node *node;
+
+    loop_task_drop(&all->task);
+    loop_timer_stop(&all->idle_timer);
+    while ((node = rqv_map_first(&all->map)))
+        account_free(account_of_node(node));
+    rqv_map_done(&all->map);
+}
+
+/* Peers get what they ask for first, but always leave an eighth of the descriptors to connections, and the
+ * other way round; a total that follows RLIMIT_NOFILE is half of them, or what the other one leaves. */
+static bool share_descriptors(struct accounts *all, const struct conf *conf, uint64_t available)
+{
+    uint64_t least = available / 8 ? available / 8 : 1;
+    uint64_t peers = conf->peers_total, conns = conf->connections_total;
+
+    if (!peers)
+        peers = conns && conns < available - least ? available - conns : available / 2;
+    if (peers > available - least)
+        peers = available - least;
+    if (!conns || conns > available - peers)
+        conns = available - peers;
+    all->limit_all[ACCOUNT_PEERS] = (size_t)peers;
+    all->limit_all[ACCOUNT_CONNS] = (size_t)conns;
+    return peers >= conf->peers_total && conns >= conf->connections_total;
+}
+
+bool accounts_limits_from_conf(struct accounts *all, const struct conf *conf, uint64_t nofile)
+{
+    uint64_t available = nofile > ACCOUNTS_FD_RESERVE + 16 ? nofile - ACCOUNTS_FD_RESERVE : 16;
+
+    all->limit_uid[ACCOUNT_MEMORY] = (size_t)conf->memory_uid;
+    all->limit_all[ACCOUNT_MEMORY] = (size_t)conf->memory_total;
+    all->limit_uid[ACCOUNT_REQUESTS] = conf->requests_uid;
+    all->limit_all[ACCOUNT_REQUESTS] = conf->requests_total;
+    all->limit_uid[ACCOUNT_PEERS] = conf->peers_uid;
+    all->limit_uid[ACCOUNT_CONNS] = conf->connections_uid;
+    all->linger_us = (uint64_t)conf->linger_ms * 1000u;
+    return share_descriptors(all, conf, available);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * account - what a uid holds of the daemon: memory, requests, connections to us (peers), upstream
+ * connections, trust sets. Everything that a peer or a server can size is charged here before it is made. An
+ * account dies a set time after its last use; `struct accounts` holds the totals and the limits. Also: fair
+ * turns over uids.
+ *
+ *   account: made ── refs > 0 ──(last release)──> idle list, oldest first ──(linger_us, or too many)──> freed
+ *                       ^──────────(account_get)──────────┘
+ */
+#ifndef DAEMON_BASE_ACCOUNT_H
+#define DAEMON_BASE_ACCOUNT_H
+
+#include "common/list.h"
+#include "common/map.h"
+#include "daemon/base/loop.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Descriptors that are nobody's connection: epoll, eventfds, the listener, the log, DNS, files being read. */
+#define ACCOUNTS_FD_RESERVE 64
+#define ACCOUNTS_BUDGET     64   /* items a turn */
+#define ACCOUNTS_IDLE_MAX   1024 /* accounts kept although nobody uses them */
+
+struct conf;
+
+enum account_kind {
+    ACCOUNT_MEMORY,
+    ACCOUNT_REQUESTS,
+    ACCOUNT_PEERS,
+    ACCOUNT_CONNS,
+    ACCOUNT_TRUSTS,
+    ACCOUNT_KINDS
+};
+
+struct account {
+    struct rqv_map_node node;
+    struct accounts *all;
+    uid_t uid;
+    size_t used[ACCOUNT_KINDS];
+    size_t peak_memory;
+    uint64_t refused[ACCOUNT_KINDS];
+    unsigned refs;              /* peers, exchanges, conns that point here */
+    struct rqv_list fair_node;  /* in accounts->ring while it has ready items */
+    struct rqv_list fair_items; /* its struct fair_item */
+    struct rqv_list idle_node;  /* in accounts->idle while refs == 0 */
+    uint64_t unused_since_us;
+};
+
+struct accounts {
+    struct loop *loop;
+    struct rqv_map map;
+    size_t used[ACCOUNT_KINDS];
+    size_t limit_uid[ACCOUNT_KINDS];
+    size_t limit_all[ACCOUNT_KINDS];
+    struct rqv_list ring; /* round robin */
+    struct loop_task task;
+    unsigned budget; /* items a turn */
+    struct rqv_list idle;
+    size_t idle_count;
+    struct loop_timer idle_timer;
+    uint64_t linger_us;
+};
+
+int accounts_init(struct accounts *all, struct loop *loop, const uint64_t hash_key[2]);
+void accounts_done(struct accounts *all); /* every reference must have been released */
+
+/* Takes the limits and the linger time. What is left of `nofile` (RLIMIT_NOFILE) after ACCOUNTS_FD_RESERVE is
+ * shared by peers and connections: a total of 0 follows it, a larger one is cut. Returns false when a total
+ * that was asked for was cut. */
+bool accounts_limits_from_conf(struct accounts *all, const struct conf *conf, uint64_t nofile);
+
+/* The account of a uid, made on first use, with one reference taken; -ENOMEM. */
+int account_get(struct accounts *all, uid_t uid, struct account **ret_account);
+void account_release(struct account **account);
+
+/* 0, or the REQIVO_E_LIMIT_* of the kind (_REQUESTS for ACCOUNT_CONNS, which has none of its own): over the
+ * uid's limit, the total, or more than 3/4 of the total for one uid. */
+int account_charge(struct account *account, enum account_kind kind, size_t n);
+/* What account_charge of n would answer, without charging and without counting a refusal. */
+int account_check(const struct account *account, enum account_kind kind, size_t n);
+void account_refund(struct account *account, enum account_kind kind, size_t n);
+
+/* ---- fair turns: an item is somebody with work waiting (a peer with whole frames). Each turn of the loop
+ * serves the accounts in a circle, one item of each at a time, until the turn's budget is spent; fn does a
+ * bounded piece and returns true when it has more, which puts it at its account's tail; when it returns false
+ * it may have freed the item. ---- */
+struct fair_item {
+    struct rqv_list node;
+    struct account *account;
+    bool (*fn)(void *owner);
+    void *owner;
+};
+void fair_item_init(struct fair_item *item, struct account *account, bool (*fn)(void *owner), void *owner);
+void fair_queue(struct fair_item *item); /* no effect when queued */
+void fair_drop(struct fair_item *item);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* queue - see queue.h. What is charged is always the capacity of the block that the queue holds. */
+#include "daemon/base/queue.h"
+
+#include <reqivo/error.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define QUEUE_KEEP_MAX 262144 /* larger blocks are not worth keeping */
+
+void queue_pool_init(struct queue_pool *pool)
+{
+    pool->count = 0;
+}
+
+void queue_pool_done(struct queue_pool *pool)
+{
+    while (pool->count > 0)
+        free(pool->free[--pool->count].data);
+}
+
+void queue_init(struct queue *queue, struct queue_pool *pool, struct account *account, size_t max)
+{
+    rqv_buf_init(&queue->buf, max);
+    queue->pool = pool;
+    queue->account = account;
+    queue->charged = 0;
+}
+
+static void queue_recharge(struct queue *queue, size_t cap)
+{
+    if (cap < queue->charged)
+        account_refund(queue->account, ACCOUNT_MEMORY, queue->charged - cap);
+    queue->charged = cap;
+}
+
+/* Takes a block off the free list; false when there is none. */
+static bool queue_take_block(struct queue *queue)
+{
+    struct queue_pool *pool = queue->pool;
+
+    if (pool->count == 0)
+        return false;
+    size_t cap = pool->free[pool->count - 1].cap;
+    if (account_charge(queue->account, ACCOUNT_MEMORY, cap) < 0)
+        return false;
+    pool->count--;
+    queue->buf.data = pool->free[pool->count].data;
+    queue->buf.cap = cap;
+    queue->charged = cap;
+    return true;
+}
+
+static void queue_give_block(struct queue *queue)
+{
+    struct queue_pool *pool = queue->pool;
+
+    if (queue->buf.data && queue->buf.cap <= QUEUE_KEEP_MAX &&
+        pool->count < sizeof pool->free / sizeof pool->free[0]) {
+        pool->free[pool->count].data = queue->buf.data;
+        pool->free[pool->count].cap = queue->buf.cap;
+        pool->count++;
+        queue->buf.data = NULL;
+    }
+    size_t max = queue->buf.max;
+    rqv_buf_done(&queue->buf);
+    rqv_buf_init(&queue->buf, max);
+    queue_recharge(queue, 0);
+}
+
+void queue_done(struct queue *queue)
+{
+    queue_give_block(queue);
+}
+
+int queue_reserve(struct queue *queue, size_t n)
+{
+    struct rqv_buf *buf = &queue->buf;
+    uint8_t *room;
+
+    if (buf->data && n <= buf->cap - buf->end)
+        return 0;
+    if (n > buf->max || rqv_buf_len(buf) > buf->max - n)
+        return REQIVO_E_LIMIT_MEMORY;
+    if (!buf->data && queue_take_block(queue) && n <= buf->cap)
+        return 0;
+
+    /* rqv_buf doubles: charge the most that it may take, then what it took. */
+    size_t want = rqv_buf_len(buf) + n;
+    size_t most = 2 * (want > buf->cap ? want : buf->cap);
+    most = most < QUEUE_BLOCK ? QUEUE_BLOCK : most;
+    int rc = account_charge(queue->account, ACCOUNT_MEMORY, most);
+    if (rc < 0)
+        return rc;
+    size_t ask = !buf->data && n < QUEUE_BLOCK && buf->max >= QUEUE_BLOCK ? QUEUE_BLOCK : n;
+    rc = rqv_buf_reserve(buf, ask, &room);
+    queue->charged += most;
+    queue_recharge(queue, buf->cap);
+    return rc;
+}
+
+int queue_append(struct queue *queue, const void *bytes, size_t n)
+{
+    int rc = queue_reserve(queue, n);
+
+    return rc < 0 ? rc : rqv_buf_append(&queue->buf, bytes, n);
+}
+
+void queue_consume(struct queue *queue, size_t n)
+{
+    rqv_buf_consume(&queue->buf, n);
+    if (rqv_buf_len(&queue->buf) == 0)
+        queue_give_block(queue);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* ipc - the listener: where the socket comes from, who may connect, and how it all ends. */
+#include "daemon/ipc/ipc.h"
+
+#include "daemon/base/log.h"
+#include "daemon/ipc/fds.h"
+#include "daemon/ipc/peer.h"
+
+#include <reqivo/error.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define BACKLOG        4096
+#define ACCEPTS        64     /* a turn */
+#define ACCEPT_REST_US 100000 /* after EMFILE and its like */
+#define SILENT_PER_UID 256    /* connections without HELLO: security.md B9-2, design.md 8 */
+#define DRAIN_STEP_US  20000
+
+/* ---- the socket ---- */
+
+/* One socket from the service manager, or none. */
+static int socket_inherited(char *why, size_t why_size)
+{
+    int n = sd_listen_fds(1);
+
+    if (n < 0 || n > 1) {
+        snprintf(why, why_size, "the service manager passed %d sockets; exactly one is expected", n);
+        return -EINVAL;
+    }
+    if (n == 0)
+        return -ENOENT;
+    if (sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0) {
+        snprintf(why, why_size, "the socket that was passed is not a listening UNIX stream socket");
+        return -EINVAL;
+    }
+    int flags = fcntl(SD_LISTEN_FDS_START, F_GETFL);
+    if (flags < 0 || fcntl(SD_LISTEN_FDS_START, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    return SD_LISTEN_FDS_START;
+}
+
+/* A socket file whose daemon is gone is in the way; one whose daemon answers is an error. */
+static int socket_clear(const struct sockaddr_un *sun, char *why, size_t why_size)
+{
+    struct stat st;
+
+    if (lstat(sun->sun_path, &st) < 0)
+        return 0;
+    if (!S_ISSOCK(st.st_mode)) {
+        snprintf(why, why_size, "%s exists and is no socket", sun->sun_path);
+        return -EEXIST;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int rc = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)sun, sizeof *sun);
+    bool alive = rc == 0 || errno == EAGAIN;
+    if (fd >= 0)
+        close(fd);
+    if (alive) {
+        snprintf(why, why_size, "another daemon answers on %s", sun->sun_path);
+        return -EADDRINUSE;
+    }
+    unlink(sun->sun_path);
+    return 0;
+}
+
+/* The directories above the socket; what is missing is made with mode 0755 (system) or 0700 (user). */
+static void socket_make_dir(const char *path, bool user)
+{
+    char dir[108];
+    char *slash;
+
+    snprintf(dir, sizeof dir, "%s", path);
+    slash = strrchr(dir, '/');
+    if (!slash || slash == dir)
+        return;
+    *slash = '\0';
+    mode_t old = umask(0);
+    mkdir(dir, user ? 0700 : 0755);
+    umask(old);
+}
+
+static int socket_own(struct ipc *ipc, char *why, size_t why_size)
+{
+    const struct conf *conf = ipc->use.conf;
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+
+    snprintf(sun.sun_path, sizeof sun.sun_path, "%s", conf->socket);
+    socket_make_dir(conf->socket, conf->user_instance);
+    int rc = socket_clear(&sun, why, why_size);
+    if (rc < 0)
+        return rc;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mode_t old = umask(conf->user_instance ? 0177 : 0111);
+    rc = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&sun, sizeof sun);
+    umask(old);
+    if (rc < 0 || listen(fd, BACKLOG) < 0) {
+        rc = -errno;
+        snprintf(why, why_size, "%s: %s", conf->socket, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    snprintf(ipc->path, sizeof ipc->path, "%s", conf->socket);
+    return fd;
+}
+
+static uid_t read_overflow_uid(void)
+{
+    unsigned uid = 65534;
+    FILE *file = fopen("/proc/sys/kernel/overflowuid", "re");
+
+    if (file) {
+        if (fscanf(file, "%u", &uid) != 1)
+            uid = 65534;
+        fclose(file);
+    }
+    return uid;
+}
+
+/* ---- accepting ---- */
+
+/* A refused program hears why, if its socket takes one frame at once. */
+static void refuse(int fd, int code, const char *detail)
+{
+    struct rqv_goaway goaway = {.code = code, .detail = rqv_str_from(detail)};
+    struct rqv_buf out;
+
+    rqv_buf_init(&out, 1024);
+    if (rqv_wire_encode_goaway(&out, 0, &goaway) == 0)
+        (void)!send(fd, rqv_buf_head(&out), rqv_buf_len(&out), MSG_NOSIGNAL | MSG_DONTWAIT);
+    rqv_buf_done(&out);
+    close(fd);
+}
+
+static size_t silent_of(const struct ipc *ipc, uid_t uid)
+{
+    uint64_t now = loop_now_us(ipc->use.loop);
+    size_t n = 0;
+
+    rqv_list_for_each (node, &ipc->silent) {
+        const struct peer *peer = RQV_LIST_OF(node, struct peer, silent_node);
+        n += peer->uid == uid && peer->since_us < now; /* those of this turn have not had theirs yet */
+    }
+    return n;
+}
+
+static void arm_hello(struct ipc *ipc)
+{
+    struct rqv_list *first = rqv_list_first(&ipc->silent);
+
+    if (first)
+        loop_timer_at(&ipc->hello, RQV_LIST_OF(first, struct peer, silent_node)->since_us +
+                                       (uint64_t)RQV_WIRE_HELLO_TIMEOUT_MS * 1000);
+    else
+        loop_timer_stop(&ipc->hello);
+}
+
+static void on_hello_due(void *owner)
+{
+    struct ipc *ipc = owner;
+    uint64_t now = loop_now_us(ipc->use.loop);
+
+    rqv_list_for_each_safe (node, next, &ipc->silent) {
+        struct peer *peer = RQV_LIST_OF(node, struct peer, silent_node);
+        if (now - peer->since_us < (uint64_t)RQV_WIRE_HELLO_TIMEOUT_MS * 1000)
+            break;
+        peer_close(peer, "it did not say HELLO in time");
+    }
+    arm_hello(ipc);
+}
+
+static void welcome(struct ipc *ipc, int fd)
+{
+    struct ucred cred;
+    socklen_t len = sizeof cred;
+    struct peer *peer;
+
+    /* Not to know who it is, is a refusal: security.md B9-1. */
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || len != sizeof cred) {
+        ipc->refused++;
+        log_warning("a connection was refused: its user is not known: %s", strerror(errno));
+        close(fd);
+        return;
+    }
+    if (cred.uid == ipc->overflow_uid || cred.uid == (uid_t)-1) {
+        ipc->refused++;
+        log_warning("a connection was refused: its uid %u stands for all users that cannot be told apart",
+                    cred.uid);
+        refuse(fd, REQIVO_E_ACCESS_DENIED, "the kernel does not tell which user this is");
+        return;
+    }
+    if (silent_of(ipc, cred.uid) >= SILENT_PER_UID) {
+        ipc->refused++;
+        refuse(fd, REQIVO_E_LIMIT_PEERS, "too many connections of this user have not said HELLO");
+        return;
+    }
+    int rc = peer_new(ipc, fd, cred.uid, cred.pid, &peer);
+    if (rc < 0) {
+        ipc->refused++;
+        refuse(fd, rc, rqv_err_text(rc));
+        return;
+    }
+    if (ipc->hello.at_us == UINT64_MAX)
+        arm_hello(ipc);
+}
+
+static void on_accept(void *owner, unsigned events)
+{
+    struct ipc *ipc = owner;
+
+    (void)events;
+    for (int n = 0; n < ACCEPTS; n++) {
+        int fd = accept4(ipc->accept.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            welcome(ipc, fd);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            log_error("accept: %s; resting for a moment", strerror(errno));
+            loop_io_set(&ipc->accept, 0);
+            loop_timer_at(&ipc->accept_pause, loop_now_us(ipc->use.loop) + ACCEPT_REST_US);
+        }
+        if (errno != EINTR && errno != ECONNABORTED)
+            return;
+    }
+}
+
+static void on_accept_again(void *owner)
+{
+    struct ipc *ipc = owner;
+
+    if (ipc->accept.fd >= 0)
+        loop_io_set(&ipc->accept, LOOP_READ);
+}
+
+/* ---- the end ---- */
+
+static bool all_quiet(struct ipc *ipc)
+{
+    rqv_list_for_each (node, &ipc->peers) {
+        struct peer *peer = RQV_LIST_OF(node, struct peer, node);
+        if (!rqv_list_empty(&peer->exchange_list) || queue_len(&peer->out) > 0)
+            return false;
+    }
+    return true;
+}
+
+static void on_drain(void *owner)
+{
+    struct ipc *ipc = owner;
+
+    if (all_quiet(ipc) || loop_now_us(ipc->use.loop) >= ipc->drain_until_us)
+        loop_stop(ipc->use.loop);
+    else
+        loop_timer_at(&ipc->drain, loop_now_us(ipc->use.loop) + DRAIN_STEP_US);
+}
+
+static void listener_close(struct ipc *ipc)
+{
+    int fd = ipc->accept.fd;
+
+    if (fd < 0)
+        return;
+    loop_io_stop(&ipc->accept);
+    loop_timer_stop(&ipc->accept_pause);
+    /* The service manager keeps its own copy of the socket and its file: connects wait there for the next
+     * instance. */
+    if (!ipc->activated)
+        unlink(ipc->path);
+    close(fd);
+}
+
+void ipc_drain(struct ipc *ipc)
+{
+    if (ipc->draining)
+        return;
+    ipc->draining = true;
+    listener_close(ipc);
+    rqv_list_for_each_safe (node, next, &ipc->peers)
+        peer_goaway(RQV_LIST_OF(node, struct peer, node), REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
+    ipc->drain_until_us = loop_now_us(ipc->use.loop) + (uint64_t)ipc->use.conf->drain_ms * 1000;
+    loop_timer_at(&ipc->drain, loop_now_us(ipc->use.loop) + DRAIN_STEP_US / 20);
+}
+
+/* What is left after the drain's time ends with a code, not with silence. */
+static void peer_end(struct peer *peer)
+{
+    rqv_list_for_each_safe (node, next, &peer->exchange_list)
+        exchange_cancel(RQV_LIST_OF(node, struct exchange, peer_node), REQIVO_E_SHUTDOWN,
+                        "the daemon stopped before the request was complete");
+    peer_flush_now(peer);
+    peer_close(peer, "the daemon stops");
+}
+
+void ipc_done(struct ipc *ipc)
+{
+    listener_close(ipc);
+    rqv_list_for_each_safe (node, next, &ipc->peers)
+        peer_end(RQV_LIST_OF(node, struct peer, node));
+    loop_timer_stop(&ipc->hello);
+    loop_timer_stop(&ipc->drain);
+}
+
+int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_t why_size)
+{
+    memset(ipc, 0, sizeof *ipc);
+    ipc->use = *params;
+    rqv_list_init(&ipc->peers);
+    rqv_list_init(&ipc->silent);
+    loop_io_init(&ipc->accept, params->loop, on_accept, ipc);
+    loop_timer_init(&ipc->accept_pause, params->loop, on_accept_again, ipc);
+    loop_timer_init(&ipc->hello, params->loop, on_hello_due, ipc);
+    loop_timer_init(&ipc->drain, params->loop, on_drain, ipc);
+    ipc->overflow_uid = read_overflow_uid();
+    ipc->started_us = loop_now_us(params->loop);
+    snprintf(why, why_size, "no socket could be made");
+    int fd = socket_inherited(why, why_size);
+    ipc->activated = fd >= 0;
+    if (fd == -ENOENT)
+        fd = socket_own(ipc, why, why_size);
+    if (fd < 0)
+        return fd;
+    ipc->collect_fds = !fds_refuse(fd);
+    loop_io_start(&ipc->accept, fd, LOOP_READ);
+    return 0;
+}

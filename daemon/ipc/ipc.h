@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ipc - the daemon's side of the local socket: the listener, the peers, what they share. One `struct ipc` for
+ * the daemon.
+ */
+#ifndef DAEMON_IPC_IPC_H
+#define DAEMON_IPC_IPC_H
+
+#include "common/list.h"
+#include "daemon/base/account.h"
+#include "daemon/base/conf.h"
+#include "daemon/base/loop.h"
+#include "daemon/base/worker.h"
+#include "daemon/work/exchange.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct ipc_params {
+    struct loop *loop;
+    const struct conf *conf;
+    struct accounts *accounts;
+    struct exchange_env *env;
+    struct origins *origins;
+    struct tls *tls;
+    struct worker *closer; /* closes descriptors that strangers sent, where the kernel lets them */
+    struct queue_pool *queues;
+    uint64_t instance;
+    uint64_t hash_key[2];
+};
+
+struct ipc {
+    struct ipc_params use;
+    struct loop_io accept;
+    struct loop_timer accept_pause; /* after EMFILE and its like */
+    struct loop_timer hello;        /* the oldest peer that has not said HELLO */
+    struct loop_timer drain;
+    struct rqv_list peers, silent; /* all; those without HELLO, oldest first */
+    unsigned count;
+    uid_t overflow_uid; /* what the kernel says for a uid that it cannot map */
+    bool activated;     /* the socket is the service manager's: it stays when we go */
+    bool collect_fds;   /* the kernel cannot refuse descriptors for us */
+    bool draining;
+    char path[108];
+    uint64_t started_us, drain_until_us, accepted, refused, violations;
+};
+
+/* Takes the socket that the service manager passed, or makes one at conf->socket. 0 or -errno with one line
+ * in `why`. */
+int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_t why_size);
+/* No new peer, no new request; what was not started is handed back by GOAWAY; the loop stops when the rest is
+ * done or conf->drain_ms have passed. */
+void ipc_drain(struct ipc *ipc);
+void ipc_done(struct ipc *ipc);
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* peer - see peer.h: life, reading, writing. What a frame means is in peer_frames.c. */
+#include "daemon/ipc/peer.h"
+
+#include "daemon/base/log.h"
+#include "daemon/ipc/fds.h"
+#include "daemon/ipc/trusts.h"
+
+#include <reqivo/error.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PEER_READ 65536 /* one read; a frame that is longer is completed by the next */
+
+static bool peer_turn(void *owner);
+static void peer_flush(void *owner);
+
+static void peer_ready(void *owner, unsigned events)
+{
+    struct peer *peer = owner;
+
+    if (events & LOOP_READ)
+        fair_queue(&peer->turn);
+    if (events & LOOP_WRITE) {
+        peer->write_blocked = false;
+        loop_task_queue(peer->ipc->use.loop, &peer->flush, LOOP_FLUSH_PEERS);
+    }
+}
+
+static void peer_reap(void *owner)
+{
+    free(owner);
+}
+
+int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_peer)
+{
+    struct account *account;
+    int rc = account_get(ipc->use.accounts, uid, &account);
+
+    if (rc < 0)
+        return rc;
+    rc = account_charge(account, ACCOUNT_PEERS, 1);
+    struct peer *peer = rc == 0 ? calloc(1, sizeof *peer) : NULL;
+    if (!peer) {
+        if (rc == 0)
+            account_refund(account, ACCOUNT_PEERS, 1);
+        account_release(&account);
+        return rc < 0 ? rc : -ENOMEM;
+    }
+    peer->ipc = ipc;
+    peer->uid = uid;
+    peer->pid = pid;
+    peer->account = account;
+    peer->number = ++ipc->accepted;
+    peer->since_us = loop_now_us(ipc->use.loop);
+    rqv_list_init(&peer->exchange_list);
+    rqv_list_init(&peer->trusts);
+    rqv_map_init(&peer->exchanges, ipc->use.hash_key);
+    wait_source_init(&peer->source, uid);
+    queue_init(&peer->in, ipc->use.queues, account, RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX + PEER_READ);
+    queue_init(&peer->out, ipc->use.queues, account, PEER_OUT_MAX);
+    fair_item_init(&peer->turn, account, peer_turn, peer);
+    loop_task_init(&peer->flush, peer_flush, peer);
+    loop_task_init(&peer->reap, peer_reap, peer);
+    rqv_list_append(&ipc->peers, &peer->node);
+    rqv_list_append(&ipc->silent, &peer->silent_node);
+    ipc->count++;
+    loop_io_init(&peer->io, ipc->use.loop, peer_ready, peer);
+    loop_io_start(&peer->io, fd, LOOP_READ);
+    fair_queue(&peer->turn); /* the first flight is usually there already */
+    *ret_peer = peer;
+    return 0;
+}
+
+void peer_close(struct peer *peer, const char *why)
+{
+    if (peer->state == PEER_CLOSED)
+        return;
+    log_debug("peer %llu (uid %u, pid %d) closed: %s", (unsigned long long)peer->number, (unsigned)peer->uid,
+              (int)peer->pid, why);
+    peer->state = PEER_CLOSED;
+    rqv_list_for_each_safe (node, next, &peer->exchange_list) {
+        struct exchange *x = RQV_LIST_OF(node, struct exchange, peer_node);
+        rqv_list_remove(node);
+        rqv_map_del(&peer->exchanges, &x->node);
+        exchange_abandon(x);
+    }
+    rqv_map_done(&peer->exchanges);
+    trusts_done(peer);
+    int fd = peer->io.fd;
+    loop_io_stop(&peer->io);
+    close(fd);
+    fair_drop(&peer->turn);
+    loop_task_drop(&peer->flush);
+    queue_done(&peer->in);
+    queue_done(&peer->out);
+    rqv_list_remove(&peer->node);
+    rqv_list_remove(&peer->silent_node);
+    peer->ipc->count--;
+    account_refund(peer->account, ACCOUNT_PEERS, 1);
+    account_release(&peer->account);
+    loop_task_queue(peer->ipc->use.loop, &peer->reap, LOOP_FREE);
+}
+
+void peer_fault(struct peer *peer, const char *why)
+{
+    struct rqv_goaway goaway = {.code = REQIVO_E_WIRE, .detail = rqv_str_from(why)};
+
+    peer->ipc->violations++;
+    log_warning("peer %llu (uid %u, pid %d) violated the protocol: %s", (unsigned long long)peer->number,
+                (unsigned)peer->uid, (int)peer->pid, why);
+    if (peer_room(peer, 1024) == 0 && rqv_wire_encode_goaway(&peer->out.buf, 0, &goaway) == 0)
+        peer_flush_now(peer);
+    peer_close(peer, why);
+}
+
+/* ---- writing ---- */
+
+static void peer_arm(struct peer *peer)
+{
+    bool full = queue_len(&peer->out) > PEER_OUT_HIGH;
+
+    loop_io_set(&peer->io, (full ? 0 : LOOP_READ) | (peer->write_blocked ? LOOP_WRITE : 0));
+}
+
+/* Those who waited for room in `out`. */
+static void peer_kick_all(struct peer *peer)
+{
+    peer->stalled = false;
+    rqv_list_for_each_safe (node, next, &peer->exchange_list)
+        exchange_kick(RQV_LIST_OF(node, struct exchange, peer_node));
+}
+
+bool peer_flush_now(struct peer *peer)
+{
+    while (queue_len(&peer->out) > 0) {
+        ssize_t n = send(peer->io.fd, rqv_buf_head(&peer->out.buf), queue_len(&peer->out),
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            peer->write_blocked = errno == EAGAIN || errno == EWOULDBLOCK;
+            peer->broken = !peer->write_blocked;
+            break;
+        }
+        queue_consume(&peer->out, (size_t)n);
+    }
+    return queue_len(&peer->out) == 0;
+}
+
+static void peer_flush(void *owner)
+{
+    struct peer *peer = owner;
+
+    if (!peer->write_blocked && !peer->broken)
+        peer_flush_now(peer);
+    if (peer->broken) {
+        peer_close(peer, "it cannot be written to");
+        return;
+    }
+    peer_arm(peer);
+    if (peer->stalled && queue_len(&peer->out) <= PEER_OUT_HIGH / 2)
+        peer_kick_all(peer);
+}
+
+int peer_room(struct peer *peer, size_t n)
+{
+    if (peer->state == PEER_CLOSED)
+        return REQIVO_E_CANCELED;
+    loop_task_queue(peer->ipc->use.loop, &peer->flush, LOOP_FLUSH_PEERS);
+    return queue_reserve(&peer->out, n);
+}
+
+void peer_done(struct peer *peer, uint64_t id, const struct rqv_done *done)
+{
+    /* A terminal frame that cannot be delivered would be a lost completion: then the whole peer ends, which
+     * the library reports for every request. */
+    if (peer_room(peer, 1024) < 0 || rqv_wire_encode_done(&peer->out.buf, id, done) < 0)
+        peer->broken = true;
+}
+
+void peer_goaway(struct peer *peer, int code, const char *detail)
+{
+    struct rqv_goaway goaway = {.code = code, .detail = rqv_str_from(detail)};
+    uint8_t ids[512 * 8];
+
+    do {
+        goaway.count = 0;
+        goaway.ids = ids;
+        rqv_list_for_each_safe (node, next, &peer->exchange_list) {
+            struct exchange *x = RQV_LIST_OF(node, struct exchange, peer_node);
+            if (!exchange_unstarted(x) || goaway.count == sizeof ids / 8)
+                continue;
+            rqv_wire_goaway_put_id(ids, goaway.count++, x->id);
+            rqv_list_remove(node);
+            rqv_map_del(&peer->exchanges, &x->node);
+            exchange_abandon(x);
+        }
+        bool more = goaway.count == sizeof ids / 8;
+        if (peer_room(peer, sizeof ids + 1024) < 0 ||
+            rqv_wire_encode_goaway(&peer->out.buf, more ? RQV_FLAG_MORE : 0, &goaway) < 0) {
+            peer->broken = true;
+            return;
+        }
+    } while (goaway.count == sizeof ids / 8);
+}
+
+/* ---- reading ---- */
+
+/* As many whole frames as the turn allows. Returns bytes consumed; *ret_more when whole frames may be left.
+ */
+static size_t peer_frames(struct peer *peer, const uint8_t *bytes, size_t len, unsigned *budget)
+{
+    struct rqv_frame_header header;
+    const char *why = NULL;
+    size_t at = 0;
+
+    while (*budget > 0) {
+        int rc = rqv_wire_next(bytes + at, len - at, true, &header, &why);
+        if (rc < 0) {
+            peer_fault(peer, why);
+            return len;
+        }
+        if (rc == 0)
+            return at;
+        struct rqv_str payload = {(const char *)bytes + at + RQV_WIRE_HEADER, header.length};
+        at += RQV_WIRE_HEADER + header.length;
+        (*budget)--;
+        if (!peer_frame(peer, &header, payload))
+            return len;
+    }
+    return at;
+}
+
+/* What came before waits in `in`: frames are completed there. */
+static bool peer_turn_stashed(struct peer *peer, unsigned *budget)
+{
+    size_t used = peer_frames(peer, rqv_buf_head(&peer->in.buf), queue_len(&peer->in), budget);
+
+    if (peer->state == PEER_CLOSED)
+        return false;
+    queue_consume(&peer->in, used);
+    return true;
+}
+
+/* One read into `room`. > 0 bytes; 0 nothing now; -1 the peer was closed. */
+static long peer_read(struct peer *peer, uint8_t *room, size_t size)
+{
+    ssize_t n =
+        peer->ipc->collect_fds ? fds_recv(peer, room, size) : recv(peer->io.fd, room, size, MSG_DONTWAIT);
+
+    if (n > 0)
+        return (long)n;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return 0;
+    peer_close(peer, n == 0 ? "end of stream" : strerror(errno));
+    return -1;
+}
+
+/* The bytes go to the stash when a frame is begun there, else through the loop's scratch, uncopied. */
+static bool peer_turn_read(struct peer *peer, unsigned *budget)
+{
+    size_t have = queue_len(&peer->in);
+
+    if (have > 0) {
+        if (queue_reserve(&peer->in, PEER_READ) < 0)
+            return false; /* over the memory of this user: its own turn comes again when some is given back */
+        long n = peer_read(peer, peer->in.buf.data + peer->in.buf.end, PEER_READ);
+        if (n <= 0)
+            return false;
+        rqv_buf_commit(&peer->in.buf, (size_t)n);
+        return peer_turn_stashed(peer, budget) && n == PEER_READ;
+    }
+    uint8_t *bytes = loop_scratch(peer->ipc->use.loop, 1);
+    long n = peer_read(peer, bytes, PEER_READ);
+    if (n <= 0)
+        return false;
+    size_t used = peer_frames(peer, bytes, (size_t)n, budget);
+    if (peer->state == PEER_CLOSED)
+        return false;
+    if (used < (size_t)n && queue_append(&peer->in, bytes + used, (size_t)n - used) < 0) {
+        peer_close(peer, "no memory for its frames");
+        return false;
+    }
+    return n == PEER_READ;
+}
+
+static bool peer_turn(void *owner)
+{
+    struct peer *peer = owner;
+    unsigned budget = PEER_FRAMES;
+
+    if (peer->state == PEER_CLOSED || queue_len(&peer->out) > PEER_OUT_HIGH) {
+        if (peer->state != PEER_CLOSED)
+            peer_arm(peer);
+        return false;
+    }
+    if (queue_len(&peer->in) > 0 && !peer_turn_stashed(peer, &budget))
+        return false;
+    if (budget == 0)
+        return true;
+    bool more = peer_turn_read(peer, &budget);
+    return peer->state != PEER_CLOSED && (more || budget == 0);
+}

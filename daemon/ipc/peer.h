@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * peer - one connected program: its frames in, its frames out, its requests. A fault of its own ends this
+ * peer and nothing else.
+ *
+ *   SILENT --HELLO--> OPEN --> CLOSED (its requests end at once, its memory at the end of the turn)
+ *
+ * Reading: readiness only queues the peer at its account; the read and its frames are done when its turn
+ * comes, at most PEER_FRAMES frames a turn. Writing: frames gather in `out` and leave in one write at the end
+ * of the turn; large pieces of body go at once, from where they were read.
+ */
+#ifndef DAEMON_IPC_PEER_H
+#define DAEMON_IPC_PEER_H
+
+#include "common/list.h"
+#include "common/map.h"
+#include "daemon/base/queue.h"
+#include "daemon/ipc/ipc.h"
+#include "daemon/upstream/waitq.h"
+#include "proto/wire.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define PEER_FRAMES 64 /* served in one go; then the next uid's turn */
+#define PEER_OUT_HIGH                                                                                        \
+    524288 /* no reading from servers or of requests for a program that has this much to read */
+#define PEER_OUT_MAX 4194304 /* never reached by responses; a query's rows may come near */
+
+enum peer_state { PEER_SILENT, PEER_OPEN, PEER_CLOSED };
+
+struct peer {
+    struct ipc *ipc;
+    struct rqv_list node;        /* of ipc->peers */
+    struct rqv_list silent_node; /* of ipc->silent */
+    enum peer_state state;
+    uint64_t number; /* for the log */
+    uid_t uid;
+    pid_t pid;
+    struct account *account;
+    struct loop_io io;
+    struct fair_item turn;
+    struct loop_task flush, reap;
+    struct queue in, out;
+    struct rqv_map exchanges;      /* by id */
+    struct rqv_list exchange_list; /* the same, in order */
+    struct rqv_list trusts;
+    struct wait_source source;
+    uint64_t last_id;
+    uint64_t since_us;
+    bool write_blocked; /* the kernel's buffer is full */
+    bool stalled;       /* an exchange waits for room in `out` */
+    bool dispatching;
+    bool broken; /* writing failed: closes at the end of the turn */
+};
+
+/* Takes the fd on success. -ENOMEM or a limit. */
+int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_peer);
+void peer_close(struct peer *peer, const char *why);
+void peer_goaway(struct peer *peer, int code, const char *detail); /* lists and ends what was not started */
+
+/* Room for n more bytes of frames, and a flush in this turn. Negative: the peer cannot be written to and will
+ * be closed. */
+int peer_room(struct peer *peer, size_t n);
+bool peer_flush_now(struct peer *peer); /* true when nothing waits any more */
+void peer_done(struct peer *peer, uint64_t id, const struct rqv_done *done);
+void peer_fault(struct peer *peer, const char *why); /* a violation of the wire: GOAWAY and close */
+
+/* peer_frames.c: one frame of the program; false when the peer is closed. */
+bool peer_frame(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload);
+extern const struct exchange_sink peer_sink; /* peer_sink.c */
+
+#endif

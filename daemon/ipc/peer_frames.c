@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* peer_frames - what each frame of a program does. Whatever is not as doc/wire.md says ends this peer. */
+#include "daemon/ipc/peer.h"
+#include "daemon/ipc/query.h"
+#include "daemon/ipc/trusts.h"
+
+#include "daemon/base/log.h"
+
+#include "config.h"
+
+#include <reqivo/error.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool fault(struct peer *peer, const char *why)
+{
+    peer_fault(peer, why);
+    return false;
+}
+
+static bool on_hello(struct peer *peer, struct rqv_str payload)
+{
+    struct rqv_hello hello;
+    const char *why = NULL;
+
+    if (rqv_wire_decode_hello(payload, &hello, &why) < 0)
+        return fault(peer, why);
+    if (rqv_wire_version(&hello) < 0) {
+        peer_goaway(peer, REQIVO_E_VERSION, rqv_err_text(REQIVO_E_VERSION));
+        peer_flush_now(peer);
+        peer_close(peer, "no protocol version in common");
+        return false;
+    }
+    peer->state = PEER_OPEN;
+    rqv_list_remove(&peer->silent_node);
+    struct rqv_hello answer = {
+        .magic = RQV_WIRE_MAGIC,
+        .version = RQV_WIRE_VERSION,
+        .version_min = RQV_WIRE_VERSION_MIN,
+        .caps = RQV_CAP_TRAILERS | RQV_CAP_QUERY,
+        .instance = peer->ipc->use.instance,
+        .credit = RQV_WIRE_CREDIT_INITIAL,
+        .name = RQV_STR("reqivod/" PACKAGE_VERSION),
+    };
+    if (peer_room(peer, 256) < 0 || rqv_wire_encode_hello(&peer->out.buf, &answer) < 0)
+        return fault(peer, "no memory to greet");
+    if (peer->ipc->draining)
+        peer_goaway(peer, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
+    return true;
+}
+
+static void refuse(struct peer *peer, uint64_t id, const struct rqv_err *err)
+{
+    struct rqv_done done = {
+        .code = err->code,
+        .sys_errno = err->sys_errno,
+        .phase = err->phase,
+        .sent = REQIVO_SENT_NO,
+        .detail = rqv_str_from(err->detail),
+    };
+
+    peer_done(peer, id, &done);
+}
+
+static bool take_id(struct peer *peer, uint64_t id)
+{
+    if (id <= peer->last_id)
+        return fault(peer, "an id was used twice or went backwards");
+    peer->last_id = id;
+    return true;
+}
+
+static void start_request(struct peer *peer, const struct rqv_frame_header *header,
+                          const struct rqv_request_head *head)
+{
+    struct rqv_err err = {0};
+    struct exchange *x = NULL;
+    struct exchange_params params = {
+        .sink = &peer_sink,
+        .owner = peer,
+        .account = peer->account,
+        .source = &peer->source,
+        .id = header->id,
+        .head = head,
+        .ended = header->flags & RQV_FLAG_END,
+    };
+    int rc = exchange_new(peer->ipc->use.env, &params, &x, &err);
+
+    if (rc == 0 && (rc = rqv_map_put_id(&peer->exchanges, &x->node, x->id)) < 0) {
+        exchange_abandon(x);
+        rqv_err_set(&err, rc, REQIVO_PHASE_QUEUE, "no memory for the request");
+    }
+    if (rc < 0) {
+        refuse(peer, header->id, &err);
+        return;
+    }
+    rqv_list_append(&peer->exchange_list, &x->peer_node);
+    exchange_kick(x);
+}
+
+static bool on_request(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
+{
+    struct rqv_request_head head;
+    struct rqv_err err = {0};
+    const char *why = NULL;
+
+    if (!take_id(peer, header->id))
+        return false;
+    if (rqv_wire_decode_request(payload, &head, &why) < 0)
+        return fault(peer, why);
+    bool body = head.flags & RQV_REQ_HAS_BODY;
+    if (!body && !(header->flags & RQV_FLAG_END))
+        return fault(peer, "a request without a body must end with its head");
+    if (body && (header->flags & RQV_FLAG_END) && !(head.flags & RQV_REQ_CHUNKED) && head.body_length > 0)
+        return fault(peer, "a request ends before its declared body");
+    if (peer->ipc->draining) {
+        rqv_err_set(&err, REQIVO_E_SHUTDOWN, REQIVO_PHASE_IPC, "the daemon is shutting down");
+        refuse(peer, header->id, &err);
+    } else if (rqv_map_count(&peer->exchanges) >= RQV_WIRE_IN_FLIGHT_MAX) {
+        rqv_err_set(&err, REQIVO_E_LIMIT_REQUESTS, REQIVO_PHASE_QUEUE,
+                    "%d requests are in flight on this connection", RQV_WIRE_IN_FLIGHT_MAX);
+        refuse(peer, header->id, &err);
+    } else {
+        start_request(peer, header, &head);
+    }
+    return true;
+}
+
+/* Frames about a request: it may have ended already, then they are late and harmless. */
+static struct exchange *find(struct peer *peer, uint64_t id)
+{
+    struct rqv_map_node *node = rqv_map_get_id(&peer->exchanges, id);
+
+    return node ? RQV_LIST_OF(node, struct exchange, node) : NULL;
+}
+
+static bool on_data(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
+{
+    bool last = header->flags & RQV_FLAG_END;
+    struct exchange *x = find(peer, header->id);
+
+    if (x)
+        return exchange_body(x, payload, last) < 0
+                   ? fault(peer, "body bytes beyond credit or after their end")
+                   : true;
+    if (trusts_knows(peer, header->id))
+        return trusts_data(peer, header->id, payload, last) < 0
+                   ? fault(peer, "a set of certificates has another length than announced")
+                   : true;
+    return header->id <= peer->last_id ? true : fault(peer, "DATA for an id that was never used");
+}
+
+static bool on_credit(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
+{
+    const char *why = NULL;
+    uint32_t bytes;
+    struct exchange *x = find(peer, header->id);
+
+    if (rqv_wire_decode_u32(payload, &bytes, &why) < 0)
+        return fault(peer, why);
+    if (x && exchange_credit(x, bytes) < 0)
+        return fault(peer, "credit beyond its limit");
+    return x || header->id <= peer->last_id ? true : fault(peer, "CREDIT for an id that was never used");
+}
+
+static bool on_cancel(struct peer *peer, const struct rqv_frame_header *header)
+{
+    struct exchange *x = find(peer, header->id);
+
+    if (x)
+        exchange_cancel(x, REQIVO_E_CANCELED, "canceled by the program");
+    return x || header->id <= peer->last_id ? true : fault(peer, "CANCEL for an id that was never used");
+}
+
+static bool on_trust(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
+{
+    const char *why = NULL;
+    uint32_t total;
+
+    if (!take_id(peer, header->id))
+        return false;
+    if (rqv_wire_decode_u32(payload, &total, &why) < 0)
+        return fault(peer, why);
+    return trusts_begin(peer, header->id, total) < 0 ? fault(peer, "too many sets of certificates") : true;
+}
+
+static bool on_query(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
+{
+    const char *why = NULL;
+    uint16_t verb;
+
+    if (!take_id(peer, header->id))
+        return false;
+    if (rqv_wire_decode_verb(payload, &verb, &why) < 0)
+        return fault(peer, why);
+    query_answer(peer, header->id, verb);
+    return true;
+}
+
+bool peer_frame(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
+{
+    if (peer->state == PEER_SILENT && header->type != RQV_WIRE_HELLO)
+        return fault(peer, "the first frame must be HELLO");
+    switch ((enum rqv_wire_type)header->type) {
+    case RQV_WIRE_HELLO:
+        return peer->state == PEER_SILENT ? on_hello(peer, payload) : fault(peer, "a second HELLO");
+    case RQV_WIRE_REQUEST:
+        return on_request(peer, header, payload);
+    case RQV_WIRE_DATA:
+        return on_data(peer, header, payload);
+    case RQV_WIRE_CREDIT:
+        return on_credit(peer, header, payload);
+    case RQV_WIRE_CANCEL:
+        return on_cancel(peer, header);
+    case RQV_WIRE_TRUST:
+        return on_trust(peer, header, payload);
+    case RQV_WIRE_QUERY:
+        return on_query(peer, header, payload);
+    case RQV_WIRE_GOAWAY:
+        return true; /* it will send no more requests; it says so when it closes, too */
+    default:
+        return fault(peer, "a frame that only the daemon may send");
+    }
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* query - see query.h. Rows go straight into the peer's queue; what does not fit ends the answer with a
+ * limit's code. */
+#include "daemon/ipc/query.h"
+
+#include "config.h"
+
+#include <reqivo/error.h>
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ROW_TEXT 2048
+
+struct row {
+    struct rqv_fields fields;
+    char text[ROW_TEXT];
+    size_t used;
+};
+
+static void row_add(struct row *row, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void row_add(struct row *row, const char *name, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    int n = vsnprintf(row->text + row->used, ROW_TEXT - row->used, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= ROW_TEXT - row->used)
+        return;
+    struct rqv_str value = {row->text + row->used, (size_t)n};
+    if (rqv_fields_add(&row->fields, rqv_str_from(name), value) == 0)
+        row->used += (size_t)n;
+}
+
+static void row_count(struct row *row, const char *name, uint64_t value)
+{
+    row_add(row, name, "%" PRIu64, value);
+}
+
+static int row_send(struct peer *peer, uint64_t id, struct row *row)
+{
+    int rc = peer_room(peer, ROW_TEXT + 64 * row->fields.count + 64);
+
+    if (rc == 0)
+        rc = rqv_wire_encode_info(&peer->out.buf, id, &row->fields);
+    row->fields.count = 0;
+    row->used = 0;
+    return rc;
+}
+
+static bool sees_all(const struct peer *peer)
+{
+    return peer->uid == 0 || peer->uid == geteuid();
+}
+
+static void account_row(struct row *row, const struct account *account)
+{
+    row_count(row, "uid", account->uid);
+    row_count(row, "programs", account->used[ACCOUNT_PEERS]);
+    row_count(row, "requests", account->used[ACCOUNT_REQUESTS]);
+    row_count(row, "connections", account->used[ACCOUNT_CONNS]);
+    row_count(row, "memory", account->used[ACCOUNT_MEMORY]);
+}
+
+static void daemon_row(struct row *row, struct ipc *ipc)
+{
+    const struct exchange_stats *stats = &ipc->use.env->stats;
+    const struct accounts *all = ipc->use.accounts;
+    struct loop_stats loop;
+    size_t pools = 0;
+
+    loop_stats(ipc->use.loop, &loop);
+    rqv_list_for_each (node, &ipc->use.origins->pools)
+        pools++;
+    row_count(row, "all_programs", ipc->count);
+    row_count(row, "all_requests", all->used[ACCOUNT_REQUESTS]);
+    row_count(row, "all_connections", all->used[ACCOUNT_CONNS]);
+    row_count(row, "all_memory", all->used[ACCOUNT_MEMORY]);
+    row_count(row, "pools", pools);
+    row_count(row, "started", stats->started);
+    row_count(row, "succeeded", stats->succeeded);
+    row_count(row, "failed", stats->failed);
+    row_count(row, "canceled", stats->canceled);
+    row_count(row, "retried", stats->retried);
+    row_count(row, "accepted", ipc->accepted);
+    row_count(row, "refused", ipc->refused);
+    row_count(row, "wire_violations", ipc->violations);
+    row_count(row, "isolation_violations", ipc->use.origins->isolation_violations);
+    row_count(row, "longest_turn_us", loop.longest_us);
+}
+
+static int answer_status(struct peer *peer, uint64_t id, struct row *row)
+{
+    struct ipc *ipc = peer->ipc;
+
+    row_add(row, "version", "%s", PACKAGE_VERSION);
+    row_count(row, "pid", (uint64_t)getpid());
+    row_count(row, "uptime_s", (loop_now_us(ipc->use.loop) - ipc->started_us) / 1000000);
+    row_add(row, "state", "%s", ipc->draining ? "draining" : "running");
+    row_add(row, "instance", "%s", ipc->use.conf->user_instance ? "user" : "system");
+    account_row(row, peer->account);
+    if (sees_all(peer))
+        daemon_row(row, ipc);
+    return row_send(peer, id, row);
+}
+
+static void pool_row(struct row *row, const struct pool *pool, uint64_t now_ms)
+{
+    uint64_t oldest = 0;
+
+    rqv_list_for_each (node, &pool->conns[CONN_IDLE]) {
+        uint64_t idle = now_ms - RQV_LIST_OF(node, struct conn, node)->idle_since_ms;
+        oldest = idle > oldest ? idle : oldest;
+    }
+    row_add(row, "origin", "%s://%s%s%s:%u", pool->use_tls ? "https" : "http",
+            strchr(pool->host, ':') ? "[" : "", pool->host, strchr(pool->host, ':') ? "]" : "",
+            (unsigned)pool->port);
+    row_count(row, "uid", pool->account->uid);
+    row_add(row, "verify", "%s", !pool->use_tls ? "-" : pool->verify ? "on" : "off");
+    row_count(row, "idle", pool->count[CONN_IDLE]);
+    row_count(row, "leased", pool->count[CONN_LEASED]);
+    row_count(row, "dialing", pool->count[CONN_DIALING]);
+    row_count(row, "waiting", pool->waiters.count);
+    row_count(row, "requests", pool->stats.requests);
+    row_count(row, "reused", pool->stats.reused);
+    row_count(row, "opened", pool->stats.opened);
+    row_count(row, "resumed", pool->stats.resumed);
+    row_count(row, "failures", pool->stats.failures);
+    row_count(row, "oldest_idle_ms", oldest);
+}
+
+static int answer_pools(struct peer *peer, uint64_t id, struct row *row)
+{
+    uint64_t now_ms = loop_boot_ms(peer->ipc->use.loop);
+
+    rqv_list_for_each (node, &peer->ipc->use.origins->pools) {
+        struct pool *pool = RQV_LIST_OF(node, struct pool, all_node);
+        if (pool->account != peer->account && !sees_all(peer))
+            continue;
+        pool_row(row, pool, now_ms);
+        int rc = row_send(peer, id, row);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+void query_answer(struct peer *peer, uint64_t id, uint16_t verb)
+{
+    struct row row;
+    struct rqv_done done = {.sent = REQIVO_SENT_YES};
+
+    row.fields.count = 0;
+    row.used = 0;
+    if (verb == RQV_QUERY_STATUS)
+        done.code = answer_status(peer, id, &row);
+    else if (verb == RQV_QUERY_POOLS)
+        done.code = answer_pools(peer, id, &row);
+    else
+        done.code = REQIVO_E_VERSION;
+    done.detail = rqv_str_from(done.code == REQIVO_E_VERSION ? "this daemon does not know that query"
+                               : done.code < 0               ? "the answer is too large"
+                                                             : "");
+    peer_done(peer, id, &done);
+}

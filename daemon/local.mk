@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# The daemon. libreqivod.la is all of it but main.c and options.c, so that unit tests can link it.
+# Each folder's owner appends: libreqivod_la_SOURCES += daemon/FOLDER/...
+noinst_LTLIBRARIES += libreqivod.la
+libreqivod_la_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS) $(CARES_CFLAGS) $(CONFUSE_CFLAGS) $(IDN2_CFLAGS) $(SYSTEMD_CFLAGS)
+libreqivod_la_SOURCES = \
+	daemon/base/account.c daemon/base/account.h \
+	daemon/base/conf.c daemon/base/conf.h \
+	daemon/base/conf_table.c daemon/base/conf_table.h \
+	daemon/base/log.c daemon/base/log.h \
+	daemon/base/loop.c daemon/base/loop.h \
+	daemon/base/queue.c daemon/base/queue.h \
+	daemon/base/worker.c daemon/base/worker.h
+libreqivod_la_LIBADD = libhttp1.la libproto.la libcommon.la \
+	$(EV_LIBS) $(HTTP_PARSER_LIBS) $(OPENSSL_LIBS) $(CARES_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(SYSTEMD_LIBS)
+
+sbin_PROGRAMS += reqivod
+reqivod_CPPFLAGS = $(libreqivod_la_CPPFLAGS)
+reqivod_SOURCES = daemon/main.c daemon/options.c daemon/options.h
+reqivod_LDADD = libreqivod.la
+
+# daemon/upstream, daemon/work, daemon/ipc
+libreqivod_la_SOURCES += \
+	daemon/upstream/conn.c daemon/upstream/conn.h \
+	daemon/upstream/key.c daemon/upstream/key.h \
+	daemon/upstream/origins.c daemon/upstream/origins.h \
+	daemon/upstream/pool.c daemon/upstream/pool.h \
+	daemon/upstream/waitq.c daemon/upstream/waitq.h \
+	daemon/work/exchange.c daemon/work/exchange.h \
+	daemon/work/exchange_events.c daemon/work/exchange_internal.h \
+	daemon/work/target.c daemon/work/target.h \
+	daemon/ipc/fds.c daemon/ipc/fds.h \
+	daemon/ipc/ipc.c daemon/ipc/ipc.h \
+	daemon/ipc/peer.c daemon/ipc/peer.h \
+	daemon/ipc/peer_frames.c daemon/ipc/peer_sink.c \
+	daemon/ipc/query.c daemon/ipc/query.h \
+	daemon/ipc/trusts.c daemon/ipc/trusts.h
+
+# daemon/net
+libreqivod_la_SOURCES += \
+	daemon/net/dial.c daemon/net/dial.h daemon/net/dial_internal.h daemon/net/dial_race.c \
+	daemon/net/idn.c daemon/net/idn.h \
+	daemon/net/policy.c daemon/net/policy.h \
+	daemon/net/resolver.c daemon/net/resolver.h daemon/net/resolver_internal.h \
+	daemon/net/resolver_ares.c daemon/net/resolver_cache.c daemon/net/resolver_system.c \
+	daemon/net/stream.c daemon/net/stream.h daemon/net/stream_internal.h daemon/net/stream_tls.c \
+	daemon/net/tls.c daemon/net/tls.h daemon/net/tls_internal.h \
+	daemon/net/tls_check.c daemon/net/tls_ticket.c daemon/net/tls_trust.c
+
+# daemon/net
+libreqivod_la_SOURCES += \
+	daemon/net/dial.c daemon/net/dial.h daemon/net/dial_internal.h daemon/net/dial_race.c \
+	daemon/net/idn.c daemon/net/idn.h \
+	daemon/net/policy.c daemon/net/policy.h \
+	daemon/net/resolver.c daemon/net/resolver.h daemon/net/resolver_ares.c daemon/net/resolver_cache.c \
+	daemon/net/resolver_internal.h daemon/net/resolver_system.c \
+	daemon/net/stream.c daemon/net/stream.h daemon/net/stream_internal.h daemon/net/stream_tls.c \
+	daemon/net/tls.c daemon/net/tls.h daemon/net/tls_check.c daemon/net/tls_internal.h \
+	daemon/net/tls_ticket.c daemon/net/tls_trust.c

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main - owns struct daemon: makes the parts in order, runs the loop, and ends them in the opposite order.
+ *
+ *   options ─> settings ─> start_steps[] ─> READY=1 ─> loop_run ─(TERM, INT)─> drain ─> loop_stop ─> stop in
+ * reverse
+ *
+ * Exit status: 0; the codes of sysexits.h that reqivod(8) lists.
+ */
+#include "config.h"
+#include "daemon/base/account.h"
+#include "daemon/base/conf.h"
+#include "daemon/base/log.h"
+#include "daemon/base/loop.h"
+#include "daemon/base/queue.h"
+#include "daemon/base/worker.h"
+#include "daemon/ipc/ipc.h"
+#include "daemon/net/dial.h"
+#include "daemon/options.h"
+#include "daemon/upstream/origins.h"
+#include "daemon/work/exchange.h"
+#include "proto/http1.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define NOFILE_MIN 256
+#define NOFILE_MAX 1048576
+
+struct daemon {
+    struct options options;
+    struct conf conf;
+    uint64_t nofile;
+    uint64_t hash_key[2]; /* of all tables whose keys come from strangers */
+    struct loop *loop;
+    struct accounts accounts;
+    struct loop_signal on_term, on_int;
+    struct loop_timer watchdog;
+    uint64_t watchdog_us; /* between two signs of life; 0: nobody watches */
+    struct worker *closer;   /* closes what may block */
+    struct worker *trusts;   /* parses certificates */
+    struct queue_pool queues;
+    struct dial_net net;
+    struct origins origins;
+    struct exchange_env exchanges;
+    struct ipc ipc;
+};
+
+/* A part of the daemon. start answers 0, or the exit status after one line in the log. */
+struct start_step {
+    const char *name;
+    int (*start)(struct daemon *daemon);
+    void (*stop)(struct daemon *daemon); /* may be NULL */
+};
+
+/* ---- process ---- */
+
+static int process_start(struct daemon *daemon)
+{
+    (void)daemon;
+    umask(0077);
+    prctl(PR_SET_DUMPABLE,
+          0); /* a core, or a debugger of the same user, would show everybody's credentials */
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+static int log_begin(struct daemon *daemon)
+{
+    int level = log_level_from_name(daemon->conf.log_level);
+    int rc = log_start(level < 0 ? LOG_LEVEL_INFO : (enum log_level)level);
+
+    if (rc < 0)
+        log_error("start: the log's thread could not be made: %s", strerror(-rc));
+    return rc < 0 ? EX_OSERR : 0;
+}
+
+static void log_end(struct daemon *daemon)
+{
+    (void)daemon;
+    log_stop();
+}
+
+/* The limits of accounts follow the descriptors that there are, so this comes before them. */
+static int rlimit_start(struct daemon *daemon)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        log_error("start: getrlimit: %s", strerror(errno));
+        return EX_OSERR;
+    }
+    if (limit.rlim_cur < limit.rlim_max) {
+        rlim_t old = limit.rlim_cur;
+
+        limit.rlim_cur = limit.rlim_max < NOFILE_MAX ? limit.rlim_max : NOFILE_MAX;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+            limit.rlim_cur = old;
+    }
+    if (limit.rlim_cur < NOFILE_MIN) {
+        log_error("start: only %" PRIu64 " descriptors are allowed (RLIMIT_NOFILE); at least %d are needed",
+                  (uint64_t)limit.rlim_cur, NOFILE_MIN);
+        return EX_OSERR;
+    }
+    daemon->nofile = limit.rlim_cur < NOFILE_MAX ? limit.rlim_cur : NOFILE_MAX;
+    return 0;
+}
+
+static int canaries_start(struct daemon *daemon)
+{
+    const char *which = "?";
+
+    (void)daemon;
+    if (rqv_http1_canaries(&which) < 0) {
+        log_error("start: the HTTP parser of this system judges '%s' wrongly; refusing to run with it",
+                  which);
+        return EX_SOFTWARE;
+    }
+    return 0;
+}
+
+static int entropy_start(struct daemon *daemon)
+{
+    if (getrandom(daemon->hash_key, sizeof(daemon->hash_key), 0) != (ssize_t)sizeof(daemon->hash_key)) {
+        log_error("start: getrandom: %s", strerror(errno));
+        return EX_OSERR;
+    }
+    return 0;
+}
+
+/* ---- loop and accounts ---- */
+
+static int loop_begin(struct daemon *daemon)
+{
+    int rc = loop_new(&daemon->loop);
+
+    if (rc < 0)
+        log_error("start: the event loop could not be made: %s", strerror(-rc));
+    return rc < 0 ? EX_OSERR : 0;
+}
+
+static void loop_end(struct daemon *daemon)
+{
+    loop_free(daemon->loop);
+    daemon->loop = NULL;
+}
+
+static int accounts_start(struct daemon *daemon)
+{
+    int rc = accounts_init(&daemon->accounts, daemon->loop, daemon->hash_key);
+
+    if (rc < 0) {
+        log_error("start: accounts: %s", strerror(-rc));
+        return EX_OSERR;
+    }
+    if (!accounts_limits_from_conf(&daemon->accounts, &daemon->conf, daemon->nofile))
+        log_warning("start: limits.peers_total and limits.connections_total are cut to %zu and %zu by "
+                    "RLIMIT_NOFILE=%" PRIu64,
+                    daemon->accounts.limit_all[ACCOUNT_PEERS], daemon->accounts.limit_all[ACCOUNT_CONNS],
+                    daemon->nofile);
+    return 0;
+}
+
+/* Objects that end in a FREE task give back what they hold first. */
+static void accounts_stop(struct daemon *daemon)
+{
+    loop_settle(daemon->loop);
+    accounts_done(&daemon->accounts);
+}
+
+/* ---- upstream ---- */
+
+static int net_start(struct daemon *daemon)
+{
+    struct rqv_err err = {0};
+    struct dial_net *net = &daemon->net;
+
+    queue_pool_init(&daemon->queues);
+    net->loop = daemon->loop;
+    net->conf = &daemon->conf;
+    int rc = worker_new(daemon->loop, 1, 4096, &daemon->closer);
+    if (rc == 0)
+        rc = worker_new(daemon->loop, 1, RQV_WIRE_TRUST_PER_USER, &daemon->trusts);
+    if (rc < 0) {
+        log_error("start: threads could not be made: %s", strerror(-rc));
+        return EX_OSERR;
+    }
+    rc = resolver_new(daemon->loop, &daemon->conf, daemon->hash_key, &net->resolver);
+    if (rc < 0) {
+        log_error("start: the resolver: %s", strerror(-rc));
+        return EX_OSERR;
+    }
+    struct tls_setup setup = {.loop = daemon->loop,
+                              .worker = daemon->trusts,
+                              .ca_file = daemon->conf.ca_file,
+                              .hash_key = daemon->hash_key};
+    if (tls_new(&setup, &net->tls, &err) < 0) {
+        log_error("start: ca_file: %s", err.detail);
+        return EX_CONFIG;
+    }
+    return 0;
+}
+
+static void net_stop(struct daemon *daemon)
+{
+    loop_settle(daemon->loop);
+    worker_free(daemon->trusts);
+    worker_free(daemon->closer);
+    resolver_free(daemon->net.resolver);
+    loop_settle(daemon->loop);
+    tls_free(daemon->net.tls);
+    queue_pool_done(&daemon->queues);
+}
+
+static int origins_start(struct daemon *daemon)
+{
+    return origins_init(&daemon->origins, &daemon->net, &daemon->queues, daemon->hash_key);
+}
+
+static void origins_stop(struct daemon *daemon)
+{
+    origins_done(&daemon->origins);
+}
+
+static int exchanges_start(struct daemon *daemon)
+{
+    exchange_env_init(&daemon->exchanges, daemon->loop, &daemon->conf);
+    daemon->exchanges.origins = &daemon->origins;
+    daemon->exchanges.tls = daemon->net.tls;
+    daemon->exchanges.queues = &daemon->queues;
+    return 0;
+}
+
+static void exchanges_stop(struct daemon *daemon)
+{
+    loop_settle(daemon->loop);
+    exchange_env_done(&daemon->exchanges);
+}
+
+/* ---- the socket ---- */
+
+static int ipc_exit_status(int rc)
+{
+    if (rc == -EACCES || rc == -EPERM)
+        return EX_NOPERM;
+    return EX_CANTCREAT;
+}
+
+static int socket_start(struct daemon *daemon)
+{
+    char why[256] = "";
+    struct ipc_params params = {
+        .loop = daemon->loop,
+        .conf = &daemon->conf,
+        .accounts = &daemon->accounts,
+        .env = &daemon->exchanges,
+        .origins = &daemon->origins,
+        .tls = daemon->net.tls,
+        .closer = daemon->closer,
+        .queues = &daemon->queues,
+        .hash_key = {daemon->hash_key[0], daemon->hash_key[1]},
+    };
+
+    if (getrandom(&params.instance, sizeof(params.instance), 0) != (ssize_t)sizeof(params.instance))
+        return EX_OSERR;
+    int rc = ipc_start(&daemon->ipc, &params, why, sizeof(why));
+    if (rc < 0)
+        log_error("start: socket: %s", why);
+    return rc < 0 ? ipc_exit_status(rc) : 0;
+}
+
+static void socket_stop(struct daemon *daemon)
+{
+    ipc_done(&daemon->ipc);
+}
+
+/* ---- signals, drain, signs of life ---- */
+
+static void on_stop_signal(void *owner)
+{
+    struct daemon *daemon = owner;
+
+    if (daemon->ipc.draining) {
+        log_notice("stop: asked a second time; not waiting any longer");
+        loop_stop(daemon->loop);
+        return;
+    }
+    log_notice("stop: asked to; draining for at most %u ms", daemon->conf.drain_ms);
+    sd_notify(0, "STOPPING=1\nSTATUS=Draining");
+    ipc_drain(&daemon->ipc);
+}
+
+static int signals_start(struct daemon *daemon)
+{
+    loop_signal_start(&daemon->on_term, daemon->loop, SIGTERM, on_stop_signal, daemon);
+    loop_signal_start(&daemon->on_int, daemon->loop, SIGINT, on_stop_signal, daemon);
+    return 0;
+}
+
+static void signals_stop(struct daemon *daemon)
+{
+    loop_signal_stop(&daemon->on_term);
+    loop_signal_stop(&daemon->on_int);
+}
+
+/* A sign of life comes from the loop itself, so a loop that is stuck gives none. */
+static void on_watchdog(void *owner)
+{
+    struct daemon *daemon = owner;
+
+    sd_notify(0, "WATCHDOG=1");
+    loop_timer_at(&daemon->watchdog, loop_now_us(daemon->loop) + daemon->watchdog_us);
+}
+
+static int watchdog_start(struct daemon *daemon)
+{
+    uint64_t limit_us = 0;
+
+    loop_timer_init(&daemon->watchdog, daemon->loop, on_watchdog, daemon);
+    if (sd_watchdog_enabled(0, &limit_us) > 0) {
+        daemon->watchdog_us = limit_us / 2;
+        on_watchdog(daemon);
+    }
+    return 0;
+}
+
+static void watchdog_stop(struct daemon *daemon)
+{
+    loop_timer_stop(&daemon->watchdog);
+}
+
+static int ready_start(struct daemon *daemon)
+{
+    log_notice("reqivod %s: ready on %s (%s, %" PRIu64 " descriptors)", PACKAGE_VERSION, daemon->conf.socket,
+               daemon->conf.user_instance ? "user instance" : "system service", daemon->nofile);
+    sd_notifyf(0, "READY=1\nSTATUS=Ready on %s", daemon->conf.socket);
+    return 0;
+}
+
+/* ---- the order ---- */
+
+static const struct start_step start_steps[] = {
+    /* umask and signals before anything makes a file, a thread or a socket */
+    {"process", process_start, NULL},
+    /* before all that has something to say; its thread is the first one */
+    {"log", log_begin, log_end},
+    /* before the accounts, whose totals follow it */
+    {"rlimit", rlimit_start, NULL},
+    /* before a byte of a server can be parsed */
+    {"canaries", canaries_start, NULL},
+    /* before the first table */
+    {"entropy", entropy_start, NULL},
+    {"loop", loop_begin, loop_end},
+    /* as soon as there is a loop: from here on SIGTERM ends what was begun in order */
+    {"signals", signals_start, signals_stop},
+    /* before everything that charges them */
+    {"accounts", accounts_start, accounts_stop},
+    /* before the pools that dial through it */
+    {"net", net_start, net_stop},
+    {"origins", origins_start, origins_stop},
+    /* before the peers whose requests they are */
+    {"exchanges", exchanges_start, exchanges_stop},
+    /* as late as can be: from here on programs connect */
+    {"socket", socket_start, socket_stop},
+    /* last but one: until now the start counts against TimeoutStartSec only */
+    {"watchdog", watchdog_start, watchdog_stop},
+    /* last: who was told READY may connect */
+    {"ready", ready_start, NULL},
+};
+#define START_STEPS (sizeof(start_steps) / sizeof(start_steps[0]))
+
+static int daemon_run(struct daemon *daemon)
+{
+    size_t started = 0;
+    int status = EX_OK;
+
+    while (started < START_STEPS && status == EX_OK) {
+        status = start_steps[started].start(daemon);
+        if (status == EX_OK)
+            started++;
+    }
+    if (status == EX_OK)
+        loop_run(daemon->loop);
+    while (started-- > 0)
+        if (start_steps[started].stop)
+            start_steps[started].stop(daemon);
+    return status;
+}
+
+static int run_verb(struct daemon *daemon)
+{
+    if (daemon->options.verb == OPTIONS_HELP) {
+        options_print_help(stdout);
+        return EX_OK;
+    }
+    if (daemon->options.verb == OPTIONS_VERSION) {
+        options_print_version(stdout);
+        return EX_OK;
+    }
+    if (options_make_conf(&daemon->options, &daemon->conf, stderr) < 0)
+        return EX_CONFIG;
+    if (daemon->options.verb == OPTIONS_CHECK_CONFIG) {
+        puts("the configuration is fine");
+        return EX_OK;
+    }
+    if (daemon->options.verb == OPTIONS_DUMP_CONFIG) {
+        conf_dump(&daemon->conf, stdout);
+        return EX_OK;
+    }
+    return daemon_run(daemon);
+}
+
+int main(int argc, char *argv[])
+{
+    struct daemon *daemon;
+    int status;
+
+    setlocale(LC_ALL, "C");
+    daemon = calloc(1, sizeof(*daemon));
+    if (!daemon)
+        return EX_OSERR;
+    if (options_parse(argc, argv, &daemon->options, stderr) < 0)
+        status = EX_USAGE;
+    else
+        status = run_verb(daemon);
+    if (fflush(stdout) != 0 && status == EX_OK)
+        status = EX_IOERR;
+    free(daemon);
+    return status;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tls - the one SSL_CTX, sets of trusted certificates, and the ticket cache. TLS 1.2 and up, verification and
+ * host name on, SNI, ALPN http/1.1, no renegotiation, no compression, no early data. security.md B7.
+ *
+ * A trust is an X509_STORE made once per content (SHA-256) on a thread and shared by count. Tickets are kept
+ * under the pool key of the connection that got them, only of connections whose every check passed, TLS 1.3
+ * single use, and the host is checked again after a resumption (OpenSSL does not).
+ */
+#ifndef DAEMON_NET_TLS_H
+#define DAEMON_NET_TLS_H
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
+#include "daemon/base/account.h"
+#include "daemon/base/loop.h"
+#include "daemon/base/worker.h"
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tls;
+struct trust;
+
+struct tls_setup {
+    struct loop *loop;
+    struct worker *worker;
+    const char *ca_file;      /* "" is the distribution's bundle */
+    const uint64_t *hash_key; /* two */
+};
+/* Reads the CA file now, before service starts. REQIVO_E_TRUST with err filled when a file that is named
+ * cannot be used; a missing bundle of the distribution is only logged, and nothing is trusted. */
+int tls_new(const struct tls_setup *setup, struct tls **ret_tls, struct rqv_err *err);
+void tls_free(struct tls *tls); /* after worker_free(), and after the last SSL and trust */
+
+struct trust *tls_system_trust(struct tls *tls); /* borrowed */
+uint64_t tls_trust_generation(const struct tls *tls);
+struct trust *trust_ref(struct trust *trust);
+void trust_unref(struct trust **trust);
+const uint8_t *trust_hash(const struct trust *trust); /* 32 bytes: SHA-256 of the content */
+
+/* Makes a trust of a user's PEM (takes *pem, leaves NULL) on a thread. fn runs once on the loop, never inside
+ * the start: code 0 and a trust (the callee's reference), or REQIVO_E_TRUST / REQIVO_E_LIMIT_TRUST with a
+ * detail. Charges ACCOUNT_TRUSTS and ACCOUNT_MEMORY until the trust dies. The same content of the same
+ * account is shared, not parsed again. */
+typedef void (*trust_fn)(void *owner, int code, struct trust *trust, const char *detail);
+struct trust_load;
+struct trust_load_params {
+    struct account *account;
+    struct rqv_buf *pem;
+    trust_fn fn;
+    void *owner;
+};
+int trust_load_start(struct tls *tls, const struct trust_load_params *params, struct trust_load **ret_load);
+void trust_load_cancel(struct trust_load **load);
+
+/* What a connection is told. `key` is the whole pool key: the ticket cache's key. */
+struct tls_params {
+    struct trust *trust; /* borrowed for the call */
+    bool verify;
+    const char *host; /* the name or numeric address to verify; SNI for names */
+    bool host_is_addr;
+    struct rqv_str key;
+};
+/* An SSL for a client handshake, with ticket if there is one; NULL with err filled. Free with tls_ssl_free().
+ */
+SSL *tls_ssl_new(struct tls *tls, const struct tls_params *params, struct rqv_err *err);
+void tls_ssl_free(SSL *ssl);
+/* After the handshake: all checks incl. verify result and host name again when resumed, ALPN. 0 or
+ * REQIVO_E_TLS_* with err filled. Only after 0 are tickets of this SSL stored. */
+int tls_ssl_check(SSL *ssl, struct rqv_err *err);
+/* Turns the failure of a handshake or transfer into err: certificate, host, protocol; with OpenSSL's reason
+ * as detail. Clears the queue. */
+int tls_ssl_error(SSL *ssl, int phase, struct rqv_err *err);
+bool tls_ssl_flooded(
+    const SSL *ssl); /* more than 64 KeyUpdates, 16 tickets or 32 empty records: close it (B7-5) */
+void tls_flush_tickets(struct tls *tls);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tls_internal - what tls.c, tls_check.c, tls_trust.c, tls_ticket.c and stream_tls.c share.
+ *
+ *   struct tls ---- SSL_CTX, BIO method, ticket cache, trusts
+ *   struct tls_conn  one per SSL (its app data): whom it must be, and what the server did so far
+ */
+#ifndef DAEMON_NET_TLS_INTERNAL_H
+#define DAEMON_NET_TLS_INTERNAL_H
+
+#include "common/addr.h"
+#include "common/list.h"
+#include "common/map.h"
+#include "daemon/net/tls.h"
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+/* ---- tickets ---- */
+
+#define TLS_TICKETS_PER_KEY  4
+#define TLS_TICKETS_MAX      1024
+#define TLS_TICKET_LIFE_MS   600000 /* since the certificate was last seen, not since the last resumption */
+#define TLS_TICKET_BYTES_MAX 8192   /* the serialized session: certificate and ticket */
+
+struct tls_tickets {
+    struct rqv_map map;  /* key -> bucket */
+    struct rqv_list lru; /* all tickets, oldest first */
+    size_t count;
+};
+void tickets_init(struct tls_tickets *tickets, const uint64_t hash_key[2]);
+void tickets_done(struct tls_tickets *tickets);
+void tickets_flush(struct tls_tickets *tickets);
+/* Forgets quietly what is too large or finds no memory. */
+void tickets_store(struct tls_tickets *tickets, struct rqv_str key, SSL_SESSION *session,
+                   uint64_t verified_ms, uint64_t now_ms);
+/* The newest valid ticket of the key, the caller's; TLS 1.3's are taken out (RFC 8446 C.4). NULL: none. */
+SSL_SESSION *tickets_take(struct tls_tickets *tickets, struct rqv_str key, uint64_t now_ms,
+                          uint64_t *ret_verified_ms);
+void tickets_drop(struct tls_tickets *tickets, struct rqv_str key);
+
+/* ---- trusts ---- */
+
+struct trust {
+    struct tls *tls;
+    unsigned refs;
+    X509_STORE *store;
+    uint8_t id[36]; /* uid, then the SHA-256: its key in tls->trusts */
+    bool listed;
+    struct rqv_map_node node;
+    struct account *account; /* NULL: the system's */
+    size_t charged;
+};
+/* From PEM; user content that has no certificate is refused. 0 or REQIVO_E_TRUST or -ENOMEM with a detail.
+ * Any thread. */
+int trust_parse(struct rqv_str pem, bool user, X509_STORE **ret_store, char *detail, size_t size);
+void trust_loads_end(struct tls *tls); /* frees what still waits for delivery; the worker is gone by then */
+int trust_system_load(struct tls *tls, const char *ca_file, struct rqv_err *err);
+
+/* ---- the whole, and one connection ---- */
+
+struct tls {
+    struct loop *loop;
+    struct worker *worker;
+    SSL_CTX *ctx;
+    BIO_METHOD *bio; /* stream_tls.c */
+    struct trust *system;
+    struct rqv_map trusts;
+    struct tls_tickets tickets;
+    uint64_t generation;
+    struct rqv_list loads; /* trust_load under way */
+};
+
+/* A name in subjectAltName only (RFC 9110 4.3.4), and a wildcard only as a whole label. */
+#define TLS_HOST_FLAGS        (X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
+
+#define TLS_KEY_UPDATES_MAX   64
+#define TLS_TICKETS_TAKEN_MAX 16
+#define TLS_EMPTY_RECORDS_MAX 32
+
+struct tls_conn {
+    struct tls *tls;
+    bool verify, checked, host_is_addr;
+    struct rqv_addr addr;        /* when host_is_addr */
+    uint64_t verified_ms;        /* when the certificate was last seen in a handshake */
+    uint64_t ticket_verified_ms; /* that of the ticket offered */
+    SSL_SESSION *held;           /* came before the check (TLS 1.2) */
+    unsigned key_updates;        /* and other messages after the handshake */
+    unsigned tickets;
+    unsigned data_records; /* application data records that arrived */
+    unsigned empty_records;
+    char *key; /* behind host, in the same block */
+    size_t key_len;
+    char host[];
+};
+
+static inline struct tls_conn *tls_conn_of(const SSL *ssl)
+{
+    return SSL_get_app_data(ssl);
+}
+
+static inline struct rqv_str tls_conn_key(const struct tls_conn *conn)
+{
+    return (struct rqv_str){conn->key, conn->key_len};
+}
+
+/* stream_tls.c: the method of the BIO that feeds an SSL from the loop's block. NULL: out of memory. */
+BIO_METHOD *stream_bio_method_new(void);
+
+#endif

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tls_trust - sets of trusted certificates: the system's, read once at start, and those of users, parsed on a
+ * thread and shared by user and content.
+ *
+ *   trust_load:  start --known content--> task ---------> fn
+ *                     \--> job on a thread --> done ----> fn
+ *
+ * Parsing costs 25 ms for the distribution's bundle and takes about eight times the text in memory, which is
+ * charged before.
+ */
+#include "common/buf.h"
+#include "daemon/base/log.h"
+#include "daemon/net/tls_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TRUST_SYSTEM_FILE "/etc/ssl/certs/ca-certificates.crt"
+#define TRUST_USER_MAX    (1024 * 1024)
+#define TRUST_SYSTEM_MAX  (16 * 1024 * 1024)
+#define TRUST_COST        8 /* bytes of parsed certificates per byte of PEM */
+#define TRUST_DETAIL      160
+
+/* ---- parsing; any thread ---- */
+
+/* An encrypted block has no password here; OpenSSL's own callback would ask on the terminal. */
+static int no_password(char *out, int size, int writing, void *owner)
+{
+    (void)out;
+    (void)size;
+    (void)writing;
+    (void)owner;
+    return -1;
+}
+
+static int parse_into(X509_STORE *store, BIO *bio, unsigned *ret_count, char *detail, size_t size)
+{
+    unsigned count = 0;
+    X509 *cert;
+
+    while ((cert = PEM_read_bio_X509(bio, NULL, no_password, NULL))) {
+        int added = X509_STORE_add_cert(store, cert); /* twice the same is fine since OpenSSL 1.1.1 */
+
+        X509_free(cert);
+        if (!added) {
+            snprintf(detail, size, "certificate %u cannot be used", count + 1);
+            return REQIVO_E_TRUST;
+        }
+        count++;
+    }
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+        const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+        snprintf(detail, size, "certificate %u is malformed: %s", count + 1,
+                 reason ? reason : "unknown error");
+        return REQIVO_E_TRUST;
+    }
+    *ret_count = count;
+    return 0;
+}
+
+int trust_parse(struct rqv_str pem, bool user, X509_STORE **ret_store, char *detail, size_t size)
+{
+    X509_STORE *store = X509_STORE_new();
+    BIO *bio = pem.len ? BIO_new_mem_buf(pem.ptr, (int)pem.len) : BIO_new(BIO_s_mem());
+    unsigned count = 0;
+    int rc = -ENOMEM;
+
+    snprintf(detail, size, "out of memory");
+    ERR_clear_error();
+    if (store && bio) {
+        rc = parse_into(store, bio, &count, detail, size);
+        if (rc == 0 && user && count == 0) {
+            snprintf(detail, size, "no certificate in PEM form was found");
+            rc = REQIVO_E_TRUST;
+        }
+    }
+    ERR_clear_error();
+    BIO_free(bio);
+    if (rc) {
+        X509_STORE_free(store);
+        return rc;
+    }
+    /* What a user names is trusted as it stands, be it a root, an intermediate or a server's own certificate.
+     */
+    if (user)
+        X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+    detail[0] = '\0';
+    *ret_store = store;
+    return 0;
+}
+
+/* ---- trusts ---- */
+
+static struct rqv_str content_of(const struct rqv_buf *pem)
+{
+    if (!rqv_buf_len(pem))
+        return RQV_STR("");
+    return (struct rqv_str){(const char *)pem->data + pem->start, rqv_buf_len(pem)};
+}
+
+static void trust_id(uint8_t id[36], uid_t uid, const struct rqv_buf *pem)
+{
+    struct rqv_str content = content_of(pem);
+    uint32_t number = (uint32_t)uid;
+
+    memcpy(id, &number, sizeof(number));
+    SHA256((const unsigned char *)content.ptr, content.len, id + 4);
+}
+
+static struct trust *trust_make(struct tls *tls, X509_STORE *store, const uint8_t id[36])
+{
+    struct trust *trust = calloc(1, sizeof(*trust));
+
+    if (!trust)
+        return NULL;
+    trust->tls = tls;
+    trust->refs = 1;
+    trust->store = store;
+    memcpy(trust->id, id, sizeof(trust->id));
+    return trust;
+}
+
+struct trust *trust_ref(struct trust *trust)
+{
+    trust->refs++;
+    return trust;
+}
+
+void trust_unref(struct trust **ref)
+{
+    struct trust *trust = *ref;
+
+    *ref = NULL;
+    if (!trust || --trust->refs)
+        return;
+    if (trust->listed)
+        rqv_map_del(&trust->tls->trusts, &trust->node);
+    X509_STORE_free(trust->store);
+    if (trust->account) {
+        account_refund(trust->account, ACCOUNT_MEMORY, trust->charged);
+        account_refund(trust->account, ACCOUNT_TRUSTS, 1);
+        account_release(&trust->account);
+    }
+    free(trust);
+}
+
+const uint8_t *trust_hash(const struct trust *trust)
+{
+    return trust->id + 4;
+}
+
+static struct trust *trust_find(struct tls *tls, const uint8_t id[36])
+{
+    struct rqv_map_node *node = rqv_map_get(&tls->trusts, id, 36);
+
+    return node ? RQV_LIST_OF(node, struct trust, node) : NULL;
+}
+
+/* ---- the system's ---- */
+
+static int read_file(const char *path, struct rqv_buf *buf)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    uint8_t *room;
+    ssize_t n;
+    int rc = 0;
+
+    if (fd < 0)
+        return -errno;
+    do {
+        rc = rqv_buf_reserve(buf, 65536, &room);
+        n = rc ? 0 : read(fd, room, 65536);
+        if (n < 0)
+            rc = -errno;
+        else
+            rqv_buf_commit(buf, (size_t)n);
+    } while (n > 0);
+    close(fd);
+    return rc;
+}
+
+/* A file that the configuration names must be good; the distribution's may be missing, and then nothing is
+ * trusted. */
+int trust_system_load(struct tls *tls, const char *ca_file, struct rqv_err *err)
+{
+    bool named = ca_file && *ca_file;
+    const char *path = named ? ca_file : TRUST_SYSTEM_FILE;
+    char detail[TRUST_DETAIL] = "";
+    X509_STORE *store = NULL;
+    struct rqv_buf pem;
+    uint8_t id[36];
+    int rc;
+
+    rqv_buf_init(&pem, TRUST_SYSTEM_MAX);
+    rc = read_file(path, &pem);
+    if (rc)
+        snprintf(detail, sizeof(detail), "%s", rqv_err_text(rc));
+    else
+        rc = trust_parse(content_of(&pem), named, &store, detail, sizeof(detail));
+    if (rc == 0 && rqv_buf_len(&pem) == 0)
+        snprintf(detail, sizeof(detail), "the file is empty");
+    if (rc && !named) {
+        rqv_buf_consume(&pem, rqv_buf_len(&pem));
+        store = X509_STORE_new();
+        rc = 0;
+    }
+    if (detail[0] && !named)
+        log_warning("%s: %s: no certificate is trusted, all https requests that verify will fail", path,
+                    detail);
+    trust_id(id, 0, &pem);
+    rqv_buf_done(&pem);
+    if (rc)
+        return rqv_err_set(err, REQIVO_E_TRUST, REQIVO_PHASE_NONE, "%s: %s", path, detail);
+    if (store)
+        X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST);
+    tls->system = store ? trust_make(tls, store, id) : NULL;
+    if (tls->system)
+        return 0;
+    X509_STORE_free(store);
+    return rqv_err_set(err, -ENOMEM, REQIVO_PHASE_NONE, "out of memory");
+}
+
+/* ---- loading a user's ---- */
+
+struct trust_load {
+    struct worker_job job;
+    struct loop_task task; /* delivers what was known already */
+    struct rqv_list node;  /* in tls->loads */
+    struct tls *tls;
+    struct account *account;
+    size_t charged; /* memory and one trust, until a trust takes them over */
+    struct rqv_buf pem;
+    uint8_t id[36];
+    bool canceled;
+    struct trust *known; /* a reference */
+    trust_fn fn;
+    void *owner;
+    /* the thread's */
+    int code;
+    X509_STORE *store;
+    char detail[TRUST_DETAIL];
+};
+
+static void load_free(struct trust_load *load)
+{
+    loop_task_drop(&load->task);
+    rqv_list_remove(&load->node);
+    trust_unref(&load->known);
+    X509_STORE_free(load->store);
+    if (load->charged) {
+        account_refund(load->account, ACCOUNT_MEMORY, load->charged);
+        account_refund(load->account, ACCOUNT_TRUSTS, 1);
+    }
+    account_release(&load->account);
+    rqv_buf_done(&load->pem);
+    free(load);
+}
+
+static void load_deliver(struct trust_load *load, int code, struct trust *trust)
+{
+    if (!load->canceled)
+        load->fn(load->owner, code, trust, code ? load->detail : "");
+    else
+        trust_unref(&trust);
+    load_free(load);
+}
+
+static void on_load_task(void *owner)
+{
+    struct trust_load *load = owner;
+    struct trust *trust = load->known;
+
+    load->known = NULL;
+    load_deliver(load, 0, trust);
+}
+
+static void load_work(struct worker_job *job)
+{
+    struct trust_load *load = RQV_LIST_OF(job, struct trust_load, job);
+
+    load->code = trust_parse(content_of(&load->pem), true, &load->store, load->detail, sizeof(load->detail));
+}
+
+/* The trust takes over the store, the charge and the account. */
+static struct trust *load_to_trust(struct trust_load *load)
+{
+    struct trust *trust = trust_find(load->tls, load->id);
+
+    if (trust) /* two loads of the same content at once */
+        return trust_ref(trust);
+    trust = trust_make(load->tls, load->store, load->id);
+    if (!trust)
+        return NULL;
+    if (rqv_map_put(&load->tls->trusts, &trust->node, trust->id, sizeof(trust->id)) != 0 ||
+        account_get(load->account->all, load->account->uid, &trust->account) != 0) {
+        if (rqv_map_get(&load->tls->trusts, trust->id, sizeof(trust->id)) == &trust->node)
+            rqv_map_del(&load->tls->trusts, &trust->node);
+        free(trust);
+        return NULL;
+    }
+    trust->listed = true;
+    trust->charged = load->charged;
+    load->charged = 0;
+    load->store = NULL;
+    return trust;
+}
+
+static void load_done(struct worker_job *job)
+{
+    struct trust_load *load = RQV_LIST_OF(job, struct trust_load, job);
+    struct trust *trust;
+
+    if (job->canceled || load->canceled) {
+        load_free(load);
+        return;
+    }
+    if (load->code) {
+        load_deliver(load, load->code, NULL);
+        return;
+    }
+    trust = load_to_trust(load);
+    if (!trust)
+        snprintf(load->detail, sizeof(load->detail), "out of memory");
+    load_deliver(load, trust ? 0 : -ENOMEM, trust);
+}
+
+static int load_charge(struct trust_load *load)
+{
+    size_t cost = rqv_buf_len(&load->pem) * TRUST_COST + sizeof(*load) + sizeof(struct trust);
+    int rc = account_charge(load->account, ACCOUNT_TRUSTS, 1);
+
+    if (rc)
+        return rc;
+    rc = account_charge(load->account, ACCOUNT_MEMORY, cost);
+    if (rc) {
+        account_refund(load->account, ACCOUNT_TRUSTS, 1);
+        return rc;
+    }
+    load->charged = cost;
+    return 0;
+}
+
+static struct trust_load *load_make(struct tls *tls, const struct trust_load_params *params)
+{
+    struct trust_load *load = calloc(1, sizeof(*load));
+
+    if (!load)
+        return NULL;
+    if (account_get(params->account->all, params->account->uid, &load->account) != 0) {
+        free(load);
+        return NULL;
+    }
+    load->tls = tls;
+    load->fn = params->fn;
+    load->owner = params->owner;
+    load->job.work = load_work;
+    load->job.done = load_done;
+    load->job.uid = params->account->uid;
+    loop_task_init(&load->task, on_load_task, load);
+    rqv_list_append(&tls->loads, &load->node);
+    return load;
+}
+
+int trust_load_start(struct tls *tls, const struct trust_load_params *params, struct trust_load **ret_load)
+{
+    struct rqv_buf *pem = params->pem;
+    struct trust_load *load;
+    struct trust *known;
+    int rc;
+
+    if (rqv_buf_len(pem) > TRUST_USER_MAX)
+        return REQIVO_E_LIMIT_TRUST;
+    load = load_make(tls, params);
+    if (!load)
+        return -ENOMEM;
+    trust_id(load->id, params->account->uid, pem);
+    load->pem = *pem; /* given back on failure */
+    known = trust_find(tls, load->id);
+    if (known) {
+        load->known = trust_ref(known);
+        loop_task_queue(tls->loop, &load->task, LOOP_WORK);
+        rc = 0;
+    } else {
+        rc = load_charge(load);
+        if (rc == 0)
+            rc = worker_submit(tls->worker, &load->job);
+    }
+    if (rc) {
+        memset(&load->pem, 0, sizeof(load->pem));
+        load_free(load);
+        return rc;
+    }
+    rqv_buf_init(pem, pem->max);
+    *ret_load = load;
+    return 0;
+}
+
+void trust_load_cancel(struct trust_load **ref)
+{
+    struct trust_load *load = *ref;
+
+    *ref = NULL;
+    if (!load || load->canceled)
+        return;
+    load->canceled = true;
+    if (load->known)
+        load_free(load);
+    else
+        worker_cancel(&load->job);
+}
+
+void trust_loads_end(struct tls *tls)
+{
+    struct rqv_list *node;
+
+    while ((node = rqv_list_first(&tls->loads)))
+        load_free(RQV_LIST_OF(node, struct trust_load, node));
+}

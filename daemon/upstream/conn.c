@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+/* conn - see conn.h: the bytes of one connection, from the stream's readiness to the events of the lease. */
+#include "daemon/upstream/conn.h"
+
+#include "daemon/base/log.h"
+#include "daemon/upstream/origins.h"
+#include "daemon/upstream/pool.h"
+
+#include <reqivo/error.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONN_OUT_MAX 524288 /* a head and what the exchange lets wait; never reached by its own rules */
+
+static void conn_flush(void *owner);
+
+static void conn_reap(void *owner)
+{
+    free(owner);
+}
+
+int conn_new(struct pool *pool, struct conn **ret_conn)
+{
+    struct origins *origins = pool->origins;
+    struct conn *conn = calloc(1, sizeof *conn + pool->key.len);
+
+    if (!conn)
+        return -ENOMEM;
+    conn->pool = pool;
+    conn->id = ++origins->next_conn_id;
+    rqv_list_init(&conn->node);
+    rqv_list_init(&conn->idle_lru);
+    queue_init(&conn->in, origins->queues, pool->account, LOOP_SCRATCH);
+    queue_init(&conn->out, origins->queues, pool->account, CONN_OUT_MAX);
+    rqv_http1_init(&conn->decoder, &origins->limits, &origins->fields);
+    loop_task_init(&conn->flush, conn_flush, conn);
+    loop_task_init(&conn->reap, conn_reap, conn);
+    conn->idle_limit_ms = UINT64_MAX;
+    conn->key_len = pool->key.len;
+    memcpy(conn->key, pool->key.bytes, pool->key.len);
+    *ret_conn = conn;
+    return 0;
+}
+
+void conn_shut(struct conn *conn)
+{
+    if (conn->dial)
+        dial_cancel(&conn->dial);
+    if (conn->stream)
+        stream_free(&conn->stream);
+    queue_done(&conn->in);
+    queue_done(&conn->out);
+    loop_task_drop(&conn->flush);
+    loop_task_queue(conn->pool->origins->loop, &conn->reap, LOOP_FREE);
+}
+
+/* ---- idle ---- */
+
+/* A server may send TLS records that are no data (tickets, key updates): they are OpenSSL's. One byte of
+ * data, or the end, and the connection is not usable. Nothing is ever parsed here: security.md B4, "bytes
+ * arrive while idle". */
+static bool conn_is_quiet(struct conn *conn)
+{
+    uint8_t byte;
+    bool more;
+
+    if (!stream_is_tls(conn->stream))
+        return stream_peek(conn->stream) == 0;
+    if (stream_peek(conn->stream) == 0 && !stream_read_pending(conn->stream))
+        return true;
+    return stream_read(conn->stream, &byte, 1, &more) == -EAGAIN &&
+           !tls_ssl_flooded(stream_ssl(conn->stream));
+}
+
+bool conn_is_fit(struct conn *conn)
+{
+    const struct conf *conf = conn->pool->origins->conf;
+    uint64_t now = loop_boot_ms(conn->pool->origins->loop);
+    uint64_t idle_max = conf->pool_idle_ms < conn->idle_limit_ms ? conf->pool_idle_ms : conn->idle_limit_ms;
+
+    return conn->uses < conf->pool_uses && now - conn->born_ms < conf->pool_age_ms &&
+           now - conn->idle_since_ms < idle_max && queue_len(&conn->in) == 0 && queue_len(&conn->out) == 0 &&
+           !stream_write_pending(conn->stream) && conn_is_quiet(conn);
+}
+
+void conn_watch(struct conn *conn)
+{
+    stream_want(conn->stream, LOOP_READ);
+}
+
+/* ---- errors and ends ---- */
+
+static void lease_fail(struct conn *conn, int code, int phase, const char *detail)
+{
+    struct rqv_err err = {0};
+
+    rqv_err_set(&err, code, phase, "%s", detail);
+    err.sys_errno = code == REQIVO_E_RESET ? stream_errno(conn->stream) : 0;
+    err.sent = conn->written ? REQIVO_SENT_UNKNOWN : REQIVO_SENT_NO;
+    memcpy(err.address, conn->address, sizeof err.address);
+    conn->reusable = false;
+    stream_want(conn->stream, 0);
+    conn->lease->events->on_error(conn->lease, &err);
+}
+
+static int conn_phase(const struct conn *conn)
+{
+    return conn->decoder.state == RQV_HTTP1_STATE_HEAD ? REQIVO_PHASE_HEAD : REQIVO_PHASE_BODY;
+}
+
+/* ---- reading ---- */
+
+/* Hands one event up. False when the lease is no longer this one's, or complete. */
+static bool conn_event(struct conn *conn, const struct rqv_http1_event *event)
+{
+    struct lease *lease = conn->lease;
+
+    switch (event->type) {
+    case RQV_HTTP1_INTERIM:
+        lease->events->on_interim(lease, event->head.status);
+        break;
+    case RQV_HTTP1_HEAD:
+        if (event->head.keep_alive_timeout >= 0)
+            conn->idle_limit_ms = event->head.keep_alive_timeout > 0
+                                      ? (uint64_t)(event->head.keep_alive_timeout - 1) * 1000
+                                      : 0;
+        lease->events->on_head(lease, &event->head);
+        break;
+    case RQV_HTTP1_BODY:
+        lease->events->on_body(lease, event->body, event->body_len);
+        break;
+    case RQV_HTTP1_TRAILERS:
+        lease->events->on_trailers(lease, event->trailers);
+        break;
+    case RQV_HTTP1_END:
+        conn->ended = true;
+        conn->reusable = conn->reusable && event->reusable;
+        return false;
+    case RQV_HTTP1_NEED:
+        return false;
+    }
+    return conn->lease == lease && conn->state == CONN_LEASED;
+}
+
+/* Decodes what is in [bytes, bytes + len). Returns how much was consumed; the lease may be gone afterwards.
+ */
+static size_t conn_decode(struct conn *conn, const uint8_t *bytes, size_t len)
+{
+    struct rqv_http1_event event;
+    size_t at = 0;
+
+    for (;;) {
+        int phase = conn_phase(conn);
+        int rc = rqv_http1_decode(&conn->decoder, bytes + at, len - at, &event);
+        if (rc < 0) {
+            lease_fail(conn, rc, phase, event.why);
+            return len;
+        }
+        at += event.consumed;
+        if (!conn_event(conn, &event))
+            return at;
+    }
+}
+
+/* After END: a byte that is left belongs to no request, so the connection ends with this response. */
+static void conn_end(struct conn *conn, bool leftover)
+{
+    if (leftover || queue_len(&conn->out) > 0 || conn->write_failed)
+        conn->reusable = false;
+    stream_want(conn->stream, 0);
+    conn->lease->events->on_end(conn->lease);
+}
+
+static void conn_eof(struct conn *conn, long code)
+{
+    struct rqv_http1_event event = {0};
+    int phase = conn_phase(conn);
+
+    conn->reusable = false;
+    if (code < 0 && code != REQIVO_E_TRUNCATED) {
+        const char *what = code == REQIVO_E_RESET ? "the connection was reset" : "the TLS connection broke";
+        lease_fail(conn, (int)code, phase, what);
+        return;
+    }
+    int rc = rqv_http1_eof(&conn->decoder, &event);
+    if (rc == 0 && code == 0) {
+        conn->ended = true;
+        conn_end(conn, false);
+    } else if (rc == 0) {
+        lease_fail(conn, REQIVO_E_TRUNCATED, phase,
+                   "the TLS connection ended without close_notify, so the end of the body is not certain");
+    } else {
+        lease_fail(conn, rc, phase, event.why ? event.why : rqv_err_text(rc));
+    }
+}
+
+/* Keeps what the decoder could not use yet. */
+static void conn_stash(struct conn *conn, const uint8_t *bytes, size_t len, size_t old)
+{
+    size_t have = queue_len(&conn->in);
+    int rc = 0;
+
+    if (old == have && old > 0 && len > old) {
+        rc = queue_append(&conn->in, bytes + old, len - old); /* nothing was consumed: only the new bytes */
+    } else {
+        queue_consume(&conn->in, have);
+        if (len > 0)
+            rc = queue_append(&conn->in, bytes, len);
+    }
+    if (rc < 0)
+        lease_fail(conn, rc, conn_phase(conn), "no memory for the response head");
+}
+
+/* One read, and everything that it completes. */
+static void conn_readable(struct conn *conn)
+{
+    struct lease *lease = conn->lease;
+    uint8_t *bytes = loop_scratch(conn->pool->origins->loop, 1);
+    size_t have = queue_len(&conn->in);
+    size_t size = LOOP_SCRATCH - have;
+    size_t window = lease->events->window(lease);
+    bool more = false;
+
+    if (window == 0) {
+        conn->paused = true;
+        stream_want(conn->stream, 0);
+        return;
+    }
+    if (size > window)
+        size = window;
+    if (have > 0)
+        memcpy(bytes, rqv_buf_head(&conn->in.buf), have);
+    long n = stream_read(conn->stream, bytes + have, size, &more);
+    if (n == -EAGAIN)
+        return;
+    if (n <= 0) {
+        conn_eof(conn, n);
+        return;
+    }
+    size_t len = have + (size_t)n;
+    size_t used = conn_decode(conn, bytes, len);
+    if (conn->lease != lease || conn->state != CONN_LEASED)
+        return;
+    if (conn->ended)
+        conn_end(conn, used < len || stream_read_pending(conn->stream));
+    else if (conn->decoder.state != RQV_HTTP1_STATE_FAILED)
+        conn_stash(conn, bytes + used, len - used, used == 0 ? have : SIZE_MAX);
+}
+
+/* ---- writing ---- */
+
+static void conn_write_broke(struct conn *conn, int code)
+{
+    /* The server may have answered before it stopped reading: its answer decides, or the end of the stream
+     * does. */
+    conn->write_failed = true;
+    conn->reusable = false;
+    queue_consume(&conn->out, queue_len(&conn->out));
+    if (!conn->written) {
+        lease_fail(conn, code, REQIVO_PHASE_SEND, "the connection was closed before the request was written");
+        return;
+    }
+    stream_want(conn->stream, LOOP_READ);
+}
+
+static void conn_flush(void *owner)
+{
+    struct conn *conn = owner;
+
+    if (conn->state != CONN_LEASED || conn->write_failed)
+        return;
+    /* First write: the key of the request against that of the connection, once more. */
+    if (!conn->written && (conn->lease->key.len != conn->key_len ||
+                           memcmp(conn->lease->key.bytes, conn->key, conn->key_len) != 0)) {
+        conn->pool->origins->isolation_violations++;
+        lease_fail(conn, REQIVO_E_INTERNAL, REQIVO_PHASE_SEND, "isolation: the pool keys differ");
+        return;
+    }
+    while (queue_len(&conn->out) > 0 || stream_write_pending(conn->stream)) {
+        struct iovec iov = {queue_len(&conn->out) > 0 ? rqv_buf_head(&conn->out.buf) : NULL,
+                            queue_len(&conn->out)};
+        long n = stream_write(conn->stream, &iov, 1);
+        if (n == -EAGAIN) {
+            stream_want(conn->stream, conn->paused ? LOOP_WRITE : LOOP_READ | LOOP_WRITE);
+            return;
+        }
+        if (n < 0) {
+            conn_write_broke(conn, (int)n);
+            return;
+        }
+        conn->written = true;
+        queue_consume(&conn->out, (size_t)n);
+        if (n == 0)
+            break;
+    }
+    stream_want(conn->stream, conn->paused ? 0 : LOOP_READ);
+    conn->lease->events->on_written(conn->lease);
+}
+
+static void conn_ready(void *owner, unsigned events)
+{
+    struct conn *conn = owner;
+
+    if (conn->state == CONN_IDLE) {
+        if (!stream_is_tls(conn->stream) || !conn_is_quiet(conn)) {
+            log_debug("connection %llu to %s ended while idle", (unsigned long long)conn->id, conn->address);
+            pool_close_conn(conn);
+        }
+        return;
+    }
+    if (conn->state == CONN_LEASED && (events & LOOP_READ))
+        conn_readable(conn);
+    if (conn->state == CONN_LEASED && (events & LOOP_WRITE))
+        loop_task_queue(conn->pool->origins->loop, &conn->flush, LOOP_FLUSH_UPSTREAM);
+}
+
+void conn_attach(struct conn *conn, struct dial_result *result)
+{
+    struct loop *loop = conn->pool->origins->loop;
+
+    conn->dial = NULL;
+    conn->stream = result->stream;
+    result->stream = NULL;
+    conn->dns_us = result->dns_us;
+    conn->connect_us = result->connect_us;
+    conn->tls_us = result->tls_us;
+    memcpy(conn->address, result->address, sizeof conn->address);
+    conn->born_ms = conn->idle_since_ms = loop_boot_ms(loop);
+    stream_set_owner(conn->stream, conn_ready, conn);
+}
+
+int conn_lease(struct conn *conn, struct lease *lease)
+{
+    if (lease->key.len != conn->key_len || memcmp(lease->key.bytes, conn->key, conn->key_len) != 0) {
+        conn->pool->origins->isolation_violations++;
+        log_error("isolation: connection %llu was about to serve a request of another key",
+                  (unsigned long long)conn->id);
+        return REQIVO_E_INTERNAL;
+    }
+    conn->lease = lease;
+    lease->conn = conn;
+    lease->conn_id = conn->id;
+    conn->uses++;
+    conn->written = conn->write_failed = conn->ended = conn->paused = false;
+    conn->reusable = true;
+    conn->idle_limit_ms = UINT64_MAX;
+    return 0;
+}
+
+/* ---- verbs ---- */
+
+int lease_send_head(struct lease *lease, struct rqv_str head, bool is_head_method)
+{
+    struct conn *conn = lease->conn;
+    struct rqv_http1_request_info info = {.is_head = is_head_method};
+    int rc = queue_append(&conn->out, head.ptr, head.len);
+
+    if (rc < 0)
+        return rc;
+    rqv_http1_begin(&conn->decoder, &info);
+    stream_want(conn->stream, LOOP_READ);
+    loop_task_queue(conn->pool->origins->loop, &conn->flush, LOOP_FLUSH_UPSTREAM);
+    return 0;
+}
+
+int lease_send_body(struct lease *lease, struct rqv_str bytes, bool chunked, bool last)
+{
+    struct conn *conn = lease->conn;
+    uint8_t chunk[RQV_HTTP1_CHUNK_HEAD_MAX];
+    int rc = 0;
+
+    if (conn->write_failed)
+        return 0;
+    if (bytes.len > 0) {
+        size_t head = chunked ? rqv_http1_encode_chunk_head(bytes.len, chunk) : 0;
+        rc = queue_reserve(&conn->out, head + bytes.len + 16);
+        if (rc == 0 && chunked)
+            rc = queue_append(&conn->out, chunk, head);
+        if (rc == 0)
+            rc = queue_append(&conn->out, bytes.ptr, bytes.len);
+        if (rc == 0 && chunked)
+            rc = queue_append(&conn->out, RQV_HTTP1_CHUNK_END.ptr, RQV_HTTP1_CHUNK_END.len);
+    }
+    if (rc == 0 && last && chunked)
+        rc = queue_append(&conn->out, RQV_HTTP1_LAST_CHUNK.ptr, RQV_HTTP1_LAST_CHUNK.len);
+    if (rc == 0)
+        loop_task_queue(conn->pool->origins->loop, &conn->flush, LOOP_FLUSH_UPSTREAM);
+    return rc;
+}
+
+size_t lease_unsent(const struct lease *lease)
+{
+    return queue_len(&lease->conn->out) + (stream_write_pending(lease->conn->stream) ? 1 : 0);
+}
+
+void lease_stop_sending(struct lease *lease)
+{
+    struct conn *conn = lease->conn;
+
+    queue_consume(&conn->out, queue_len(&conn->out));
+    conn->write_failed = true;
+    conn->reusable = false;
+}
+
+void lease_want(struct lease *lease)
+{
+    struct conn *conn = lease->conn;
+
+    if (!conn->paused || conn->ended)
+        return;
+    conn->paused = false;
+    stream_want(conn->stream,
+                lease_unsent(lease) > 0 && !conn->write_failed ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+}
+
+bool lease_seen(const struct lease *lease)
+{
+    return rqv_http1_seen(&lease->conn->decoder);
+}
+
+bool lease_written(const struct lease *lease)
+{
+    return lease->conn->written;
+}
+
+bool lease_reused(const struct lease *lease)
+{
+    return lease->conn->uses > 1;
+}
+
+void lease_spoil(struct lease *lease)
+{
+    lease->conn->reusable = false;
+}

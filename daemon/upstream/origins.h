@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* origins - all pools, found by key; the limits across them; the sweep that ends what is idle, too old or
+ * unused. */
+#ifndef DAEMON_UPSTREAM_ORIGINS_H
+#define DAEMON_UPSTREAM_ORIGINS_H
+
+#include "daemon/base/conf.h"
+#include "daemon/base/queue.h"
+#include "daemon/net/dial.h"
+#include "daemon/upstream/pool.h"
+
+struct origins {
+    struct dial_net net;
+    const struct conf *conf;
+    struct loop *loop;
+    struct queue_pool *queues;
+    struct rqv_map map;
+    struct rqv_list pools;    /* all of them */
+    struct rqv_list idle_lru; /* all idle connections, oldest first */
+    struct rqv_list starved;  /* pools that wait for a limit */
+    struct loop_timer sweep;
+    struct rqv_http1_limits limits;
+    struct rqv_fields fields; /* scratch of all decoders */
+    uint64_t next_conn_id;
+    uint64_t isolation_violations;
+    unsigned conns;
+};
+
+int origins_init(struct origins *origins, const struct dial_net *net, struct queue_pool *queues,
+                 const uint64_t hash_key[2]);
+void origins_done(struct origins *origins);
+
+/* The pool of params->key, made on first use. */
+int origins_get(struct origins *origins, const struct pool_params *params, struct pool **ret_pool);
+
+/* Closes the oldest idle connection that stands in the way of one more for `account`: of that account when
+ * its own limit is reached, of anybody when the total is. `except` keeps its connections. True when one was
+ * closed. */
+bool origins_make_room(struct origins *origins, struct account *account, const struct pool *except);
+/* A connection is gone: pools that waited for a limit try again. */
+void origins_conn_gone(struct origins *origins);
+void origins_idle(struct origins *origins, struct conn *conn); /* became idle: the sweep knows it */
+/* Idle connections of a uid that has left, now. */
+void origins_close_account(struct origins *origins, const struct account *account);
+
+#endif

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT */
+/* pool - see pool.h: birth, matching and death of connections. */
+#include "daemon/upstream/pool.h"
+
+#include "daemon/base/log.h"
+#include "daemon/upstream/origins.h"
+
+#include <reqivo/error.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void pool_match(void *owner);
+
+/* The one mover: list, count and state change together. */
+static void conn_set_state(struct conn *conn, enum conn_state state)
+{
+    struct pool *pool = conn->pool;
+
+    if (!rqv_list_empty(&conn->node)) {
+        rqv_list_remove(&conn->node);
+        pool->count[conn->state]--;
+    }
+    rqv_list_remove(&conn->idle_lru);
+    conn->state = state;
+    if (state == CONN_CLOSED)
+        return;
+    rqv_list_prepend(&pool->conns[state], &conn->node); /* the head is the one used last: LIFO */
+    pool->count[state]++;
+    if (state == CONN_IDLE) {
+        conn->idle_since_ms = loop_boot_ms(pool->origins->loop);
+        origins_idle(pool->origins, conn);
+    }
+}
+
+int pool_new(struct origins *origins, const struct pool_params *params, struct pool **ret_pool)
+{
+    struct pool *pool = calloc(1, sizeof *pool);
+
+    if (!pool)
+        return -ENOMEM;
+    int rc = account_charge(params->account, ACCOUNT_MEMORY, sizeof *pool);
+    if (rc < 0) {
+        free(pool);
+        return rc;
+    }
+    pool->origins = origins;
+    pool->account = params->account;
+    pool->account->refs++;
+    pool->key = *params->key;
+    snprintf(pool->host, sizeof pool->host, "%s", params->host);
+    pool->port = params->port;
+    pool->literal = params->literal;
+    pool->use_tls = params->use_tls;
+    pool->verify = params->verify;
+    pool->trust = params->trust ? trust_ref(params->trust) : NULL;
+    for (int state = 0; state < CONN_STATES; state++)
+        rqv_list_init(&pool->conns[state]);
+    rqv_list_init(&pool->all_node);
+    rqv_list_init(&pool->starved_node);
+    waitq_init(&pool->waiters);
+    loop_task_init(&pool->match, pool_match, pool);
+    pool->unused_since_ms = loop_boot_ms(origins->loop);
+    *ret_pool = pool;
+    return 0;
+}
+
+void pool_free(struct pool **pool_place)
+{
+    struct pool *pool = *pool_place;
+
+    if (!pool)
+        return;
+    *pool_place = NULL;
+    for (int state = 0; state < CONN_CLOSED; state++)
+        rqv_list_for_each_safe (node, next, &pool->conns[state])
+            pool_close_conn(RQV_LIST_OF(node, struct conn, node));
+    loop_task_drop(&pool->match);
+    rqv_list_remove(&pool->all_node);
+    rqv_list_remove(&pool->starved_node);
+    waitq_done(&pool->waiters);
+    if (pool->trust)
+        trust_unref(&pool->trust);
+    account_refund(pool->account, ACCOUNT_MEMORY, sizeof *pool);
+    account_release(&pool->account);
+    free(pool);
+}
+
+unsigned pool_conns(const struct pool *pool)
+{
+    return pool->count[CONN_DIALING] + pool->count[CONN_IDLE] + pool->count[CONN_LEASED];
+}
+
+static void pool_wake(struct pool *pool)
+{
+    if (pool->waiters.count > 0)
+        loop_task_queue(pool->origins->loop, &pool->match, LOOP_WORK);
+}
+
+void pool_close_conn(struct conn *conn)
+{
+    struct pool *pool = conn->pool;
+
+    if (conn->state == CONN_CLOSED)
+        return;
+    if (conn->initiator)
+        conn->initiator->dialing = NULL;
+    conn->initiator = NULL;
+    conn_set_state(conn, CONN_CLOSED);
+    if (conn->lease)
+        conn->lease->conn = NULL;
+    conn->lease = NULL;
+    conn_shut(conn);
+    account_refund(pool->account, ACCOUNT_CONNS, 1);
+    pool->unused_since_ms = loop_boot_ms(pool->origins->loop);
+    origins_conn_gone(pool->origins);
+    pool_wake(pool);
+}
+
+void pool_close_idle(struct pool *pool)
+{
+    rqv_list_for_each_safe (node, next, &pool->conns[CONN_IDLE])
+        pool_close_conn(RQV_LIST_OF(node, struct conn, node));
+}
+
+/* ---- dialling ---- */
+
+static void waiter_fail(struct waiter *waiter, const struct rqv_err *err)
+{
+    waitq_remove(&waiter->wait);
+    if (waiter->dialing)
+        waiter->dialing->initiator = NULL;
+    waiter->dialing = NULL;
+    waiter->on_fail(waiter, err);
+}
+
+/* A timeout, a policy or a lack of memory says nothing about the server. */
+static bool is_held_down(int code)
+{
+    return code == REQIVO_E_CONNECT || code == REQIVO_E_RESET || code == REQIVO_E_TLS_HANDSHAKE ||
+           code == REQIVO_E_TLS_CERTIFICATE || code == REQIVO_E_TLS_HOST || code == REQIVO_E_TLS_PROTOCOL;
+}
+
+/* The first in serving order on whose behalf nothing is dialled. */
+static struct waiter *first_undialled(const struct pool *pool)
+{
+    for (struct wait_node *node = waitq_first(&pool->waiters); node; node = waitq_next(node)) {
+        struct waiter *waiter = RQV_LIST_OF(node, struct waiter, wait);
+        if (!waiter->dialing)
+            return waiter;
+    }
+    return NULL;
+}
+
+static void fail_undialled(struct pool *pool, const struct rqv_err *err)
+{
+    struct waiter *waiter;
+
+    while ((waiter = first_undialled(pool)) != NULL)
+        waiter_fail(waiter, err);
+}
+
+static void dial_failed(struct pool *pool, struct waiter *initiator, const struct rqv_err *err)
+{
+    pool->stats.failures++;
+    log_info("dial of %s port %u failed: %s: %s", pool->host, pool->port, rqv_err_name(err->code),
+             err->detail);
+    if (is_held_down(err->code) && pool->origins->conf->pool_hold_down_ms > 0) {
+        pool->hold_until_us =
+            loop_now_us(pool->origins->loop) + (uint64_t)pool->origins->conf->pool_hold_down_ms * 1000;
+        pool->hold_err = *err;
+    }
+    if (initiator)
+        waiter_fail(initiator, err);
+    if (is_held_down(err->code) && pool->count[CONN_LEASED] + pool->count[CONN_IDLE] == 0)
+        fail_undialled(pool, err);
+    pool_wake(pool);
+}
+
+static void on_dialled(void *owner, struct dial_result *result)
+{
+    struct conn *conn = owner;
+    struct pool *pool = conn->pool;
+    struct waiter *initiator = conn->initiator;
+
+    conn->initiator = NULL;
+    conn->dial = NULL;
+    if (initiator)
+        initiator->dialing = NULL;
+    if (result->err.code != 0) {
+        struct rqv_err err = result->err;
+        pool_close_conn(conn);
+        dial_failed(pool, initiator, &err);
+        return;
+    }
+    pool->stats.opened++;
+    pool->stats.resumed += result->resumed;
+    pool->hold_until_us = 0;
+    conn_attach(conn, result);
+    conn_set_state(conn, CONN_IDLE);
+    conn_watch(conn);
+    pool_wake(pool);
+}
+
+/* One more connection, charged before it is made; an idle one of another pool may have to go. */
+static int pool_dial(struct pool *pool, struct waiter *waiter)
+{
+    struct origins *origins = pool->origins;
+    struct conn *conn;
+    int rc = account_charge(pool->account, ACCOUNT_CONNS, 1);
+
+    if (rc < 0 && origins_make_room(origins, pool->account, pool))
+        rc = account_charge(pool->account, ACCOUNT_CONNS, 1);
+    if (rc < 0) {
+        if (rqv_list_empty(&pool->starved_node))
+            rqv_list_append(&origins->starved, &pool->starved_node);
+        return -EAGAIN;
+    }
+    rc = conn_new(pool, &conn);
+    if (rc < 0) {
+        account_refund(pool->account, ACCOUNT_CONNS, 1);
+        return rc;
+    }
+    conn_set_state(conn, CONN_DIALING);
+    conn->initiator = waiter;
+    waiter->dialing = conn;
+    uint64_t now = loop_now_us(origins->loop);
+    struct dial_params params = {
+        .host = pool->host,
+        .port = pool->port,
+        .literal = pool->literal,
+        .account = pool->account,
+        .use_tls = pool->use_tls,
+        .verify = pool->verify,
+        .trust = pool->trust,
+        .key = {(const char *)pool->key.bytes, pool->key.len},
+        .connect_deadline_us =
+            waiter->connect_ms == UINT32_MAX ? UINT64_MAX : now + (uint64_t)waiter->connect_ms * 1000,
+        .tls_timeout_ms = waiter->tls_ms,
+    };
+    rc = dial_start(&origins->net, &params, on_dialled, conn, &conn->dial);
+    if (rc < 0)
+        pool_close_conn(conn);
+    return rc;
+}
+
+/* ---- matching ---- */
+
+/* The idle connection that is used next: the newest that is fit; those that are not are closed on the way. */
+static struct conn *pool_take_idle(struct pool *pool, bool fresh)
+{
+    rqv_list_for_each_safe (node, next, &pool->conns[CONN_IDLE]) {
+        struct conn *conn = RQV_LIST_OF(node, struct conn, node);
+        if (!conn_is_fit(conn))
+            pool_close_conn(conn);
+        else if (!fresh || conn->uses == 0)
+            return conn;
+    }
+    return NULL;
+}
+
+static int pool_lease(struct pool *pool, struct conn *conn, struct waiter *waiter)
+{
+    int rc = conn_lease(conn, waiter->lease);
+
+    if (rc < 0) {
+        pool_close_conn(conn);
+        return rc;
+    }
+    conn_set_state(conn, CONN_LEASED);
+    pool->stats.requests++;
+    pool->stats.reused += conn->uses > 1;
+    return 0;
+}
+
+/* Serves a waiter with `conn`. */
+static void waiter_grant(struct pool *pool, struct waiter *waiter, struct conn *conn)
+{
+    waitq_serve(&waiter->wait);
+    if (waiter->dialing)
+        waiter->dialing->initiator = NULL; /* the dial goes on for whoever is next */
+    waiter->dialing = NULL;
+    if (pool_lease(pool, conn, waiter) < 0) {
+        struct rqv_err err = {0};
+        rqv_err_set(&err, REQIVO_E_INTERNAL, REQIVO_PHASE_QUEUE, "isolation: the pool keys differ");
+        waiter->on_fail(waiter, &err);
+        return;
+    }
+    waiter->on_lease(waiter);
+}
+
+static bool pool_has_room(struct pool *pool, bool fresh)
+{
+    if (pool_conns(pool) < pool->origins->conf->pool_connections)
+        return true;
+    struct rqv_list *last = rqv_list_last(&pool->conns[CONN_IDLE]);
+    if (!fresh || !last)
+        return false;
+    pool_close_conn(
+        RQV_LIST_OF(last, struct conn, node)); /* a fresh one is wanted: the oldest idle one makes room */
+    return true;
+}
+
+static bool pool_is_held(const struct pool *pool)
+{
+    return pool->hold_until_us > loop_now_us(pool->origins->loop);
+}
+
+/* Waiters that lost their dial to another's fate get one of the orphans before a new one is made. */
+static struct conn *pool_orphan_dial(struct pool *pool)
+{
+    rqv_list_for_each (node, &pool->conns[CONN_DIALING]) {
+        struct conn *conn = RQV_LIST_OF(node, struct conn, node);
+        if (!conn->initiator)
+            return conn;
+    }
+    return NULL;
+}
+
+/* Starts what `waiter` needs. False when nobody after it can get anything in this turn either. */
+static bool pool_provide(struct pool *pool, struct waiter *waiter)
+{
+    struct conn *orphan = pool_orphan_dial(pool);
+
+    if (orphan) {
+        orphan->initiator = waiter;
+        waiter->dialing = orphan;
+        return true;
+    }
+    if (!pool_has_room(pool, waiter->fresh))
+        return false;
+    if (pool_is_held(pool)) {
+        struct rqv_err err = pool->hold_err;
+        waiter_fail(waiter, &err);
+        return true;
+    }
+    int rc = pool_dial(pool, waiter);
+    if (rc == -EAGAIN)
+        return false;
+    if (rc < 0) {
+        struct rqv_err err = {0};
+        rqv_err_set(&err, rc, REQIVO_PHASE_CONNECT, "could not start a connection");
+        waiter_fail(waiter, &err);
+    }
+    return true;
+}
+
+/* Idle connections to the first in order that can use them. */
+static void match_idle(struct pool *pool)
+{
+    struct wait_node *node = waitq_first(&pool->waiters);
+
+    while (node && pool->count[CONN_IDLE] > 0) {
+        struct waiter *waiter = RQV_LIST_OF(node, struct waiter, wait);
+        struct conn *conn = pool_take_idle(pool, waiter->fresh);
+        if (conn)
+            waiter_grant(pool, waiter, conn);
+        node = conn ? waitq_first(&pool->waiters) : waitq_next(node); /* serving turned the circles */
+    }
+}
+
+static void pool_match(void *owner)
+{
+    struct pool *pool = owner;
+    struct waiter *waiter;
+
+    match_idle(pool);
+    while ((waiter = first_undialled(pool)) != NULL)
+        if (!pool_provide(pool, waiter))
+            break;
+}
+
+int pool_acquire(struct pool *pool, struct waiter *waiter, struct wait_source *source, struct rqv_err *err)
+{
+    waiter->dialing = NULL;
+    if (pool->waiters.count == 0) {
+        struct conn *conn = pool_take_idle(pool, waiter->fresh);
+        if (conn) {
+            if (pool_lease(pool, conn, waiter) == 0)
+                return 1;
+            return rqv_err_set(err, REQIVO_E_INTERNAL, REQIVO_PHASE_QUEUE, "isolation: the pool keys differ");
+        }
+    }
+    if (pool->waiters.count >= pool->origins->conf->pool_waiters)
+        return rqv_err_set(err, REQIVO_E_LIMIT_REQUESTS, REQIVO_PHASE_QUEUE,
+                           "%zu requests wait for %s already", pool->waiters.count, pool->host);
+    int rc = waitq_push(&pool->waiters, &waiter->wait, source);
+    if (rc < 0)
+        return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "out of memory");
+    pool->stats.waits++;
+    pool_wake(pool);
+    return 0;
+}
+
+void pool_cancel(struct pool *pool, struct waiter *waiter)
+{
+    struct conn *conn = waiter->dialing;
+
+    waiter->dialing = NULL;
+    waitq_remove(&waiter->wait);
+    if (!conn)
+        return;
+    conn->initiator = NULL;
+    struct waiter *heir = first_undialled(pool);
+    if (heir) {
+        heir->dialing = conn;
+        conn->initiator = heir;
+        return;
+    }
+    pool_close_conn(conn); /* nobody wants it */
+}
+
+void lease_release(struct lease *lease)
+{
+    struct conn *conn = lease->conn;
+
+    if (!conn)
+        return;
+    struct pool *pool = conn->pool;
+    bool same = lease->key.len == conn->key_len && memcmp(lease->key.bytes, conn->key, conn->key_len) == 0;
+    if (!same) {
+        pool->origins->isolation_violations++;
+        log_error("isolation: connection %llu ended a request of another key", (unsigned long long)conn->id);
+    }
+    if (!same || !conn->ended || !conn->reusable || conn->state != CONN_LEASED) {
+        lease_discard(lease);
+        return;
+    }
+    lease->conn = NULL;
+    conn->lease = NULL;
+    conn_set_state(conn, CONN_IDLE);
+    conn_watch(conn);
+    pool_wake(pool);
+}
+
+void lease_discard(struct lease *lease)
+{
+    struct conn *conn = lease->conn;
+
+    lease->conn = NULL;
+    if (!conn)
+        return;
+    conn->lease = NULL;
+    pool_close_conn(conn);
+}

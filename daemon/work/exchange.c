@@ -1,0 +1,639 @@
+/* SPDX-License-Identifier: MIT */
+/* exchange - see exchange.h: birth, the steps in their order, timeouts, the retry rule, the end. */
+#include "daemon/work/exchange.h"
+
+#include "daemon/base/log.h"
+#include "daemon/net/policy.h"
+#include "daemon/work/exchange_internal.h"
+
+#include <reqivo/error.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEEP_FREE      256    /* exchanges kept for reuse */
+#define HEAD_MAX       131072 /* an encoded request head: the wire's 60 KiB and escapes */
+#define SEND_AHEAD     131072 /* body bytes that wait in a connection */
+#define REPEATABLE_MAX 65536  /* a body up to this is kept for a repeat */
+#define EXPECT_WAIT_MS 1000   /* for 100 Continue, as curl does; then the body goes anyway: RFC 9110 10.1.1 */
+
+enum answer { NEXT, WAIT, END };
+
+/* ---- birth ---- */
+
+void exchange_env_init(struct exchange_env *env, struct loop *loop, const struct conf *conf)
+{
+    memset(env, 0, sizeof *env);
+    env->loop = loop;
+    env->conf = conf;
+    rqv_list_init(&env->free);
+}
+
+void exchange_env_done(struct exchange_env *env)
+{
+    rqv_list_for_each_safe (node, next, &env->free)
+        free(RQV_LIST_OF(node, struct exchange, peer_node));
+    rqv_list_init(&env->free);
+    env->free_count = 0;
+}
+
+static void exchange_reap(void *owner)
+{
+    struct exchange *x = owner;
+    struct exchange_env *env = x->env;
+
+    env->live--;
+    if (env->free_count >= KEEP_FREE) {
+        free(x);
+        return;
+    }
+    rqv_list_append(&env->free, &x->peer_node);
+    env->free_count++;
+}
+
+static struct exchange *exchange_alloc(struct exchange_env *env)
+{
+    struct rqv_list *node = rqv_list_last(&env->free);
+
+    if (!node)
+        return malloc(sizeof(struct exchange));
+    rqv_list_remove(node);
+    env->free_count--;
+    return RQV_LIST_OF(node, struct exchange, peer_node);
+}
+
+static void on_lease(struct waiter *waiter)
+{
+    exchange_drive(RQV_LIST_OF(waiter, struct exchange, waiter));
+}
+
+static void on_fail(struct waiter *waiter, const struct rqv_err *err)
+{
+    struct exchange *x = RQV_LIST_OF(waiter, struct exchange, waiter);
+
+    x->err = *err;
+    x->err.sent = x->sent;
+    memcpy(x->address, err->address, sizeof x->address);
+    exchange_finish(x);
+}
+
+static void on_timer(void *owner);
+
+/* What the program left to the daemon is the configuration's. */
+static uint32_t effective_timeout(const struct conf *conf, uint32_t asked, int which)
+{
+    uint32_t ms = asked == RQV_TIMEOUT_DEFAULT ? conf->timeout_ms[which] : asked;
+
+    return ms == 0 ? RQV_TIMEOUT_NONE : ms;
+}
+
+static void exchange_init(struct exchange *x, struct exchange_env *env, const struct exchange_params *params)
+{
+    const struct rqv_request_head *head = params->head;
+
+    memset(x, 0, sizeof *x);
+    x->env = env;
+    x->sink = params->sink;
+    x->owner = params->owner;
+    x->account = params->account;
+    x->account->refs++;
+    x->source = params->source;
+    x->id = params->id;
+    x->flags = head->flags;
+    x->trust_id = head->trust_id;
+    x->window = RQV_WIRE_CREDIT_INITIAL;
+    x->grant_left = RQV_WIRE_CREDIT_INITIAL;
+    x->body_ended = params->ended;
+    x->start_us = x->progress_us = loop_now_us(env->loop);
+    for (int i = 0; i < RQV_T_COUNT; i++)
+        x->timeout_ms[i] = effective_timeout(env->conf, head->timeout_ms[i], i);
+    rqv_list_init(&x->peer_node);
+    x->lease.events = &exchange_lease_events;
+    wait_node_init(&x->waiter.wait);
+    x->waiter.lease = &x->lease;
+    x->waiter.fresh = head->flags & RQV_REQ_FRESH;
+    x->waiter.connect_ms = x->timeout_ms[RQV_T_CONNECT];
+    x->waiter.tls_ms = x->timeout_ms[RQV_T_TLS];
+    x->waiter.on_lease = on_lease;
+    x->waiter.on_fail = on_fail;
+    queue_init(&x->head, env->queues, params->account, HEAD_MAX);
+    queue_init(&x->body, env->queues, params->account, RQV_WIRE_CREDIT_INITIAL + RQV_WIRE_PAYLOAD_MAX);
+    loop_timer_init(&x->timer, env->loop, on_timer, x);
+    loop_task_init(&x->reap, exchange_reap, x);
+}
+
+int exchange_new(struct exchange_env *env, const struct exchange_params *params,
+                 struct exchange **ret_exchange, struct rqv_err *err)
+{
+    struct account *account = params->account;
+    int rc = account_charge(account, ACCOUNT_REQUESTS, 1);
+
+    if (rc < 0)
+        return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "the user has too many requests in flight");
+    rc = account_charge(account, ACCOUNT_MEMORY, sizeof(struct exchange));
+    struct exchange *x = rc == 0 ? exchange_alloc(env) : NULL;
+    if (!x) {
+        account_refund(account, ACCOUNT_REQUESTS, 1);
+        if (rc == 0)
+            account_refund(account, ACCOUNT_MEMORY, sizeof(struct exchange));
+        return rqv_err_set(err, rc < 0 ? rc : -ENOMEM, REQIVO_PHASE_QUEUE, "no memory for the request");
+    }
+    exchange_init(x, env, params);
+    env->live++;
+    env->stats.started++;
+    rc = target_init(&x->target, params->head, &x->head, err);
+    if (rc == 0 && !x->target.verify && !policy_insecure_allowed(env->conf))
+        rc = rqv_err_set(err, REQIVO_E_OPTION_DENIED, REQIVO_PHASE_NONE,
+                         "tls.insecure: this daemon does not let requests turn verification off");
+    if (rc < 0) {
+        env->stats.failed++;
+        exchange_abandon(x);
+        return rc;
+    }
+    *ret_exchange = x;
+    return 0;
+}
+
+/* ---- time ---- */
+
+uint32_t exchange_elapsed(const struct exchange *x, uint64_t since_us)
+{
+    uint64_t now = loop_now_us(x->env->loop);
+    uint64_t us = now > since_us ? now - since_us : 0;
+
+    return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+}
+
+void exchange_progress(struct exchange *x)
+{
+    x->progress_us = loop_now_us(x->env->loop);
+}
+
+static uint64_t deadline(const struct exchange *x, uint64_t since_us, enum rqv_timeout which)
+{
+    return x->timeout_ms[which] == RQV_TIMEOUT_NONE ? UINT64_MAX
+                                                    : since_us + (uint64_t)x->timeout_ms[which] * 1000;
+}
+
+/* Which limit is next in the present step, and when. While the program itself is what is waited for, none but
+ * the total. */
+static uint64_t step_deadline(const struct exchange *x, int *ret_code)
+{
+    switch (x->step) {
+    case STEP_TRUST:
+    case STEP_ACQUIRE:
+    case STEP_BEGIN:
+        *ret_code = REQIVO_E_TIMEOUT_QUEUE;
+        return x->waiter.dialing ? UINT64_MAX
+                                 : deadline(x, x->start_us, RQV_T_QUEUE); /* a dial watches itself */
+    case STEP_SEND_HEAD:
+    case STEP_SEND_BODY:
+        *ret_code = REQIVO_E_TIMEOUT_STALL;
+        if (x->target.expect && !x->go_on && x->sent_us == 0)
+            return x->lease_us + (uint64_t)EXPECT_WAIT_MS * 1000;
+        if (x->lease.conn && lease_unsent(&x->lease) == 0 && !x->body_ended)
+            return UINT64_MAX;
+        return deadline(x, x->progress_us, RQV_T_STALL);
+    case STEP_RECEIVE_HEAD:
+        *ret_code = REQIVO_E_TIMEOUT_FIRST;
+        return x->blocked ? UINT64_MAX : deadline(x, x->sent_us, RQV_T_FIRST);
+    case STEP_RECEIVE_BODY:
+        *ret_code = REQIVO_E_TIMEOUT_STALL;
+        return x->blocked ? UINT64_MAX : deadline(x, x->progress_us, RQV_T_STALL);
+    case STEP_DONE:
+        break;
+    }
+    return UINT64_MAX;
+}
+
+void exchange_arm(struct exchange *x)
+{
+    int code;
+    uint64_t step = step_deadline(x, &code);
+    uint64_t total = deadline(x, x->start_us, RQV_T_TOTAL);
+    uint64_t at = step < total ? step : total;
+
+    if (at == UINT64_MAX)
+        loop_timer_stop(&x->timer);
+    else
+        loop_timer_at(&x->timer, at);
+}
+
+static int step_phase(const struct exchange *x)
+{
+    static const uint8_t phases[] = {REQIVO_PHASE_QUEUE, REQIVO_PHASE_QUEUE, REQIVO_PHASE_QUEUE,
+                                     REQIVO_PHASE_SEND,  REQIVO_PHASE_SEND,  REQIVO_PHASE_HEAD,
+                                     REQIVO_PHASE_BODY,  REQIVO_PHASE_NONE};
+
+    if (x->step == STEP_ACQUIRE && x->waiter.dialing)
+        return REQIVO_PHASE_CONNECT;
+    return phases[x->step];
+}
+
+static void on_timer(void *owner)
+{
+    struct exchange *x = owner;
+    uint64_t now = loop_now_us(x->env->loop);
+    int code = REQIVO_E_TIMEOUT_STALL;
+    uint64_t step = step_deadline(x, &code);
+
+    if (now >= deadline(x, x->start_us, RQV_T_TOTAL)) {
+        exchange_cancel(x, REQIVO_E_TIMEOUT_TOTAL, rqv_err_text(REQIVO_E_TIMEOUT_TOTAL));
+    } else if (now < step) {
+        exchange_arm(x);
+    } else if (x->step == STEP_SEND_BODY && x->target.expect && !x->go_on && x->sent_us == 0) {
+        x->go_on = true; /* the server does not answer the expectation */
+        exchange_progress(x);
+        exchange_drive(x);
+    } else {
+        exchange_cancel(x, code, rqv_err_text(code));
+    }
+}
+
+/* ---- the steps ---- */
+
+static enum answer fail(struct exchange *x, const struct rqv_err *err)
+{
+    x->err = *err;
+    x->err.sent = x->sent;
+    return END;
+}
+
+static enum answer step_trust(struct exchange *x)
+{
+    struct rqv_err err = {0};
+    struct trust *trust = tls_system_trust(x->env->tls);
+    bool own = x->target.use_tls && x->trust_id != 0;
+    int rc = own ? x->sink->trust(x, x->trust_id, &trust, &err) : 0;
+
+    if (rc == -EAGAIN)
+        return WAIT;
+    if (rc < 0)
+        return fail(x, &err);
+    rc = target_key(&x->target, x->account, x->env->conf, x->env->tls, trust, !own, &x->lease.key);
+    struct pool_params params = {
+        .key = &x->lease.key,
+        .host = x->target.host,
+        .port = x->target.port,
+        .literal = x->target.literal,
+        .use_tls = x->target.use_tls,
+        .verify = x->target.verify,
+        .trust = x->target.use_tls ? trust : NULL,
+        .account = x->account,
+    };
+    if (rc == 0)
+        rc = origins_get(x->env->origins, &params, &x->pool);
+    if (rc == 0)
+        return NEXT;
+    rqv_err_set(&err, rc, REQIVO_PHASE_QUEUE, "no pool could be made: %s", rqv_err_text(rc));
+    return fail(x, &err);
+}
+
+static void note_lease(struct exchange *x)
+{
+    const struct conn *conn = x->lease.conn;
+    uint64_t dial_us = 0;
+
+    x->lease_us = loop_now_us(x->env->loop);
+    x->reused = lease_reused(&x->lease);
+    memcpy(x->address, conn->address, sizeof x->address);
+    if (!x->reused) {
+        x->time_us[RQV_TIME_DNS] = (uint32_t)conn->dns_us;
+        x->time_us[RQV_TIME_CONNECT] = (uint32_t)conn->connect_us;
+        x->time_us[RQV_TIME_TLS] = (uint32_t)conn->tls_us;
+        dial_us = conn->dns_us + conn->connect_us + conn->tls_us;
+    }
+    uint32_t waited = exchange_elapsed(x, x->start_us);
+    x->time_us[RQV_TIME_QUEUE] = waited > dial_us ? (uint32_t)(waited - dial_us) : 0;
+}
+
+static enum answer step_acquire(struct exchange *x)
+{
+    struct rqv_err err = {0};
+
+    if (!x->lease.conn) {
+        if (x->waiter.wait.queue)
+            return WAIT;
+        int rc = pool_acquire(x->pool, &x->waiter, x->source, &err);
+        if (rc < 0)
+            return fail(x, &err);
+        if (rc == 0)
+            return WAIT;
+    }
+    note_lease(x);
+    return NEXT;
+}
+
+/* The program wants to know, before the first byte goes out, that it may go out. */
+static enum answer step_begin(struct exchange *x)
+{
+    if (!(x->flags & RQV_REQ_BEGUN) || x->begun_said)
+        return NEXT;
+    if (x->sink->begun(x) == -EAGAIN)
+        return WAIT;
+    x->begun_said = true;
+    return NEXT;
+}
+
+static enum answer step_send_head(struct exchange *x)
+{
+    struct rqv_err err = {0};
+    struct rqv_str head = {(const char *)rqv_buf_head(&x->head.buf), queue_len(&x->head)};
+    int rc = lease_send_head(&x->lease, head, x->target.is_head);
+
+    exchange_progress(x);
+    if (rc == 0)
+        return NEXT;
+    rqv_err_set(&err, rc, REQIVO_PHASE_SEND, "no memory to send the request");
+    return fail(x, &err);
+}
+
+/* What has gone upstream may be sent again by the program. */
+static void return_credit(struct exchange *x)
+{
+    if (x->credit_owed < RQV_WIRE_CREDIT_INITIAL / 2 || x->body_ended)
+        return;
+    x->grant_left += x->credit_owed;
+    x->sink->credit(x, x->credit_owed);
+    x->credit_owed = 0;
+}
+
+/* Body bytes that were given to the connection are kept only as long as a repeat may need them. */
+static void drop_sent(struct exchange *x)
+{
+    bool repeatable = !lease_written(&x->lease) || (x->target.idempotent && x->reused);
+
+    if (x->body_at == 0 || (repeatable && !x->retried && x->body_received <= REPEATABLE_MAX))
+        return;
+    queue_consume(&x->body, x->body_at);
+    x->body_at = 0;
+    x->body_gone = true;
+}
+
+/* As much of the body as the connection takes; NEXT when all of it has been given. */
+static enum answer pump_body(struct exchange *x)
+{
+    size_t unsent = lease_unsent(&x->lease);
+    size_t have = queue_len(&x->body) - x->body_at;
+    size_t room = unsent < SEND_AHEAD ? SEND_AHEAD - unsent : 0;
+    size_t n = have < room ? have : room;
+    bool last = x->body_ended && n == have;
+
+    if (unsent == 0)
+        return_credit(x);
+    drop_sent(x);
+    if (n > 0 || last) {
+        struct rqv_str bytes = {n > 0 ? (const char *)rqv_buf_head(&x->body.buf) + x->body_at : "", n};
+        int rc = lease_send_body(&x->lease, bytes, x->target.chunked, last);
+        if (rc < 0) {
+            struct rqv_err err = {0};
+            rqv_err_set(&err, rc, REQIVO_PHASE_SEND, "no memory to send the request body");
+            return fail(x, &err);
+        }
+        x->body_at += n;
+        x->credit_owed += (uint32_t)n;
+        x->body_finished = last;
+    }
+    return x->body_finished ? NEXT : WAIT;
+}
+
+static enum answer step_send_body(struct exchange *x)
+{
+    if (x->got_head || x->ended)
+        return NEXT;
+    if (x->target.has_body && !x->body_finished) {
+        if (x->target.expect && !x->go_on)
+            return WAIT;
+        enum answer answer = pump_body(x);
+        if (answer != NEXT)
+            return answer;
+    }
+    if (lease_unsent(&x->lease) > 0)
+        return WAIT;
+    x->body_finished = true;
+    x->sent_us = loop_now_us(x->env->loop);
+    x->time_us[RQV_TIME_SEND] = exchange_elapsed(x, x->lease_us);
+    return NEXT;
+}
+
+static enum answer step_receive_head(struct exchange *x)
+{
+    return x->got_head ? NEXT : WAIT;
+}
+
+static enum answer step_receive_body(struct exchange *x)
+{
+    return x->ended ? END : WAIT;
+}
+
+static enum answer (*const steps[])(struct exchange *x) = {
+    [STEP_TRUST] = step_trust,
+    [STEP_ACQUIRE] = step_acquire,
+    [STEP_BEGIN] = step_begin,
+    [STEP_SEND_HEAD] = step_send_head,
+    [STEP_SEND_BODY] = step_send_body,
+    [STEP_RECEIVE_HEAD] = step_receive_head,
+    [STEP_RECEIVE_BODY] = step_receive_body,
+};
+
+/* Not entered twice: what happens inside a step is seen by the loop below. */
+void exchange_drive(struct exchange *x)
+{
+    if (x->driving)
+        return;
+    x->driving = true;
+    while (x->step < STEP_DONE) {
+        enum answer answer = steps[x->step](x);
+        if (x->step == STEP_DONE)
+            break;
+        if (answer == END) {
+            exchange_finish(x);
+            break;
+        }
+        if (answer == WAIT) {
+            exchange_arm(x);
+            break;
+        }
+        x->step++;
+        log_debug("exchange %llu: step %d", (unsigned long long)x->id, x->step);
+    }
+    x->driving = false;
+}
+
+/* ---- the end ---- */
+
+static void exchange_release(struct exchange *x)
+{
+    loop_timer_stop(&x->timer);
+    if (x->pool)
+        pool_cancel(x->pool, &x->waiter);
+    queue_done(&x->head);
+    queue_done(&x->body);
+    account_refund(x->account, ACCOUNT_REQUESTS, 1);
+    account_refund(x->account, ACCOUNT_MEMORY, sizeof *x);
+    account_release(&x->account);
+    loop_task_queue(x->env->loop, &x->reap, LOOP_FREE);
+}
+
+static void count_end(struct exchange *x)
+{
+    struct exchange_stats *stats = &x->env->stats;
+
+    if (x->err.code == 0)
+        stats->succeeded++;
+    else if (x->err.code == REQIVO_E_CANCELED)
+        stats->canceled++;
+    else
+        stats->failed++;
+}
+
+void exchange_finish(struct exchange *x)
+{
+    if (x->step == STEP_DONE)
+        return;
+    x->step = STEP_DONE;
+    if (x->err.code == 0)
+        lease_release(&x->lease);
+    else
+        lease_discard(&x->lease);
+    x->time_us[RQV_TIME_TOTAL] = exchange_elapsed(x, x->start_us);
+    struct rqv_done done = {
+        .code = x->err.code,
+        .sys_errno = x->err.sys_errno,
+        .phase = x->err.phase,
+        .sent = x->err.code == 0 ? REQIVO_SENT_YES : x->sent,
+        .flags = (uint8_t)((x->reused ? RQV_RESP_REUSED : 0) | (x->retried ? RQV_RESP_RETRIED : 0)),
+        .body_bytes = x->response_bytes,
+        .detail = rqv_str_from(x->err.detail),
+        .address = rqv_str_from(x->err.address[0] ? x->err.address : x->address),
+    };
+    memcpy(done.time_us, x->time_us, sizeof done.time_us);
+    count_end(x);
+    exchange_release(x);
+    x->sink->done(x, &done);
+}
+
+void exchange_abandon(struct exchange *x)
+{
+    if (x->step == STEP_DONE)
+        return;
+    x->step = STEP_DONE;
+    lease_discard(&x->lease);
+    exchange_release(x);
+}
+
+/* ---- the retry rule: security.md B8 ---- */
+
+static bool may_repeat(const struct exchange *x, const struct rqv_err *err)
+{
+    bool broke = err->code == REQIVO_E_RESET || err->code == REQIVO_E_EMPTY_RESPONSE ||
+                 err->code == REQIVO_E_TLS_PROTOCOL || err->code == REQIVO_E_TRUNCATED;
+
+    if (!broke || x->retried || x->got_head || !x->lease.conn || lease_seen(&x->lease))
+        return false;
+    if (x->body_gone)
+        return false;
+    if (!lease_written(&x->lease))
+        return true;
+    return lease_reused(&x->lease) && x->target.idempotent;
+}
+
+void exchange_broken(struct exchange *x, const struct rqv_err *err)
+{
+    if (x->step == STEP_DONE)
+        return;
+    if (x->lease.conn && lease_written(&x->lease) && x->sent == REQIVO_SENT_NO)
+        x->sent = REQIVO_SENT_UNKNOWN;
+    if (!may_repeat(x, err)) {
+        x->err = *err;
+        exchange_finish(x);
+        return;
+    }
+    log_debug("exchange %llu: repeated: %s", (unsigned long long)x->id, err->detail);
+    lease_discard(&x->lease);
+    x->retried = true;
+    x->env->stats.retried++;
+    x->waiter.fresh = true;
+    x->step = STEP_ACQUIRE;
+    x->body_at = 0;
+    x->body_finished = x->go_on = false;
+    x->credit_owed = 0;
+    exchange_drive(x);
+}
+
+/* ---- what the program does ---- */
+
+void exchange_kick(struct exchange *x)
+{
+    if (x->step == STEP_DONE)
+        return;
+    if (x->blocked && x->lease.conn) {
+        x->blocked = false;
+        exchange_progress(x);
+        lease_want(&x->lease);
+    }
+    exchange_drive(x);
+}
+
+static int check_body_length(struct exchange *x, bool last)
+{
+    if (!x->target.has_body)
+        return x->body_received > 0 ? REQIVO_E_BODY_LENGTH : 0;
+    if (x->target.chunked)
+        return 0;
+    if (x->body_received > x->target.body_length || (last && x->body_received < x->target.body_length))
+        return REQIVO_E_BODY_LENGTH;
+    return 0;
+}
+
+int exchange_body(struct exchange *x, struct rqv_str bytes, bool last)
+{
+    if (x->step == STEP_DONE)
+        return 0;
+    if (bytes.len > x->grant_left || x->body_ended)
+        return REQIVO_E_WIRE;
+    x->grant_left -= bytes.len;
+    x->body_received += bytes.len;
+    x->body_ended = last;
+    if (check_body_length(x, last) < 0) {
+        exchange_cancel(x, REQIVO_E_BODY_LENGTH, "the body is not as long as the request declared");
+        return 0;
+    }
+    if (x->body_dropped)
+        return 0;
+    int rc = queue_append(&x->body, bytes.ptr, bytes.len);
+    if (rc < 0) {
+        exchange_cancel(x, rc, "no memory for the request body");
+        return 0;
+    }
+    if (x->step == STEP_SEND_BODY)
+        exchange_drive(x);
+    return 0;
+}
+
+int exchange_credit(struct exchange *x, uint32_t bytes)
+{
+    if (bytes > RQV_WIRE_CREDIT_MAX - x->window)
+        return REQIVO_E_WIRE;
+    x->window += bytes;
+    if (x->blocked)
+        exchange_kick(x);
+    return 0;
+}
+
+void exchange_cancel(struct exchange *x, int code, const char *detail)
+{
+    if (x->step == STEP_DONE)
+        return;
+    if (x->lease.conn && lease_written(&x->lease) && x->sent == REQIVO_SENT_NO)
+        x->sent = REQIVO_SENT_UNKNOWN;
+    rqv_err_set(&x->err, code, step_phase(x), "%s", detail);
+    memcpy(x->err.address, x->address, sizeof x->err.address);
+    exchange_finish(x);
+}
+
+bool exchange_unstarted(const struct exchange *x)
+{
+    return x->step <= STEP_ACQUIRE && x->sent == REQIVO_SENT_NO && !x->lease.conn;
+}

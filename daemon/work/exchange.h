@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exchange - one request until its last response byte. Its life is the steps of exchange.c, in order; events
+ * of the lease and of the program set facts and run the driver again.
+ *
+ *   trust -> acquire -> begin -> send_head -> send_body -> receive_head -> receive_body -> done
+ *               ^                                  |
+ *               '---- one repeat, per the retry rule (security.md B8) ----'
+ *
+ * Credit couples both ends: bytes are read from the server only as far as the program has granted them, and
+ * the program is granted more only when its bytes have gone to the server.
+ */
+#ifndef DAEMON_WORK_EXCHANGE_H
+#define DAEMON_WORK_EXCHANGE_H
+
+#include "common/err.h"
+#include "common/map.h"
+#include "daemon/base/account.h"
+#include "daemon/base/queue.h"
+#include "daemon/upstream/origins.h"
+#include "daemon/upstream/pool.h"
+#include "daemon/work/target.h"
+#include "proto/wire.h"
+
+struct exchange;
+
+/* Where results go: the peer. Nothing here may free the exchange; after done() it is gone at the end of the
+ * turn. */
+struct exchange_sink {
+    /* The trust named by the request: 0, -EAGAIN (exchange_kick() later), or a code with err filled. */
+    int (*trust)(struct exchange *x, uint64_t trust_id, struct trust **ret_trust, struct rqv_err *err);
+    int (*begun)(struct exchange *x); /* 0: the program has it; -EAGAIN: exchange_kick() later */
+    int (*head)(struct exchange *x, const struct rqv_response_head *head);
+    int (*data)(struct exchange *x, const uint8_t *bytes, size_t len);
+    int (*trailers)(struct exchange *x, const struct rqv_fields *fields);
+    void (*credit)(struct exchange *x, uint32_t bytes);
+    void (*done)(struct exchange *x, const struct rqv_done *done);
+    size_t (*room)(
+        struct exchange *x); /* bytes that the program's queue takes now; 0: exchange_kick() later */
+};
+
+enum exchange_step {
+    STEP_TRUST,
+    STEP_ACQUIRE,
+    STEP_BEGIN,
+    STEP_SEND_HEAD,
+    STEP_SEND_BODY,
+    STEP_RECEIVE_HEAD,
+    STEP_RECEIVE_BODY,
+    STEP_DONE,
+};
+
+struct exchange_stats {
+    uint64_t started, succeeded, failed, canceled, retried;
+};
+
+/* What all exchanges share; made in main. */
+struct exchange_env {
+    struct loop *loop;
+    const struct conf *conf;
+    struct origins *origins;
+    struct tls *tls;
+    struct queue_pool *queues;
+    struct rqv_list free; /* exchanges kept for reuse */
+    unsigned free_count, live;
+    struct rqv_response_head head; /* scratch: a response head is large */
+    struct exchange_stats stats;
+};
+
+struct exchange {
+    struct rqv_map_node node;  /* of the peer, by id */
+    struct rqv_list peer_node; /* of the peer */
+    struct exchange_env *env;
+    const struct exchange_sink *sink;
+    void *owner; /* the peer */
+    struct account *account;
+    struct wait_source *source;
+    uint64_t id;
+    enum exchange_step step;
+    struct target target;
+    uint32_t flags; /* RQV_REQ_* */
+    uint32_t timeout_ms[RQV_T_COUNT];
+    uint64_t trust_id;
+    struct pool *pool;
+    struct waiter waiter;
+    struct lease lease;
+    struct queue head, body;
+    size_t body_at;         /* body bytes before this have been given to the connection; kept for a repeat */
+    uint64_t body_received; /* from the program */
+    uint64_t window;        /* response bytes that the program still grants */
+    uint32_t credit_owed;   /* request bytes gone upstream, not yet granted again */
+    uint64_t grant_left;    /* request bytes that the program may still send */
+    bool body_ended, body_dropped, body_finished, body_gone, go_on, got_head, ended, retried, driving,
+        blocked, begun_queued, begun_said;
+    uint64_t start_us, lease_us, sent_us, first_us, progress_us;
+    uint32_t time_us[RQV_TIME_COUNT];
+    uint64_t response_bytes;
+    uint8_t sent; /* enum reqivo_sent */
+    bool reused;
+    struct rqv_err err;
+    char address[RQV_ADDRESS_MAX];
+    struct loop_timer timer;
+    struct loop_task reap;
+};
+
+void exchange_env_init(struct exchange_env *env, struct loop *loop, const struct conf *conf);
+void exchange_env_done(struct exchange_env *env);
+
+struct exchange_params {
+    const struct exchange_sink *sink;
+    void *owner;
+    struct account *account;
+    struct wait_source *source;
+    uint64_t id;
+    const struct rqv_request_head *head;
+    bool ended; /* no DATA follows */
+};
+/* Charges the account. On failure err is filled and no exchange exists: the caller reports it. On success the
+ * exchange runs from the next exchange_kick() on. */
+int exchange_new(struct exchange_env *env, const struct exchange_params *params,
+                 struct exchange **ret_exchange, struct rqv_err *err);
+void exchange_kick(struct exchange *x); /* runs the driver; also when room, trust or flush have come */
+/* Body bytes of the program. REQIVO_E_WIRE: more than was granted (the caller closes the peer). */
+int exchange_body(struct exchange *x, struct rqv_str bytes, bool last);
+int exchange_credit(struct exchange *x, uint32_t bytes); /* REQIVO_E_WIRE when over RQV_WIRE_CREDIT_MAX */
+void exchange_cancel(struct exchange *x, int code,
+                     const char *detail);          /* ends it: done() runs with that code */
+void exchange_abandon(struct exchange *x);         /* the peer is gone: no done() */
+bool exchange_unstarted(const struct exchange *x); /* nothing of it has been sent */
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* target - see target.h. The URL is parsed here once; what policy judges and what is dialled is this result.
+ */
+#include "daemon/work/target.h"
+
+#include "daemon/net/idn.h"
+#include "daemon/net/policy.h"
+#include "proto/http1.h"
+
+#include <reqivo/error.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static int target_origin(struct target *target, struct rqv_url *url, struct rqv_err *err)
+{
+    if (url->userinfo.ptr)
+        return rqv_err_set(err, REQIVO_E_URL, REQIVO_PHASE_NONE,
+                           "the URL carries a user name or password: send an Authorization field instead");
+    if (url->host_type == RQV_HOST_NAME_UNICODE) {
+        char ascii[RQV_HOST_MAX + 1];
+        if (idn_to_ascii(url->host, ascii, sizeof ascii) < 0)
+            return rqv_err_set(err, REQIVO_E_URL, REQIVO_PHASE_NONE,
+                               "the host is not a valid internationalised name");
+        url->host_len = strlen(ascii);
+        memcpy(url->host, ascii, url->host_len + 1);
+        url->host_type = RQV_HOST_NAME;
+    }
+    memcpy(target->host, url->host, url->host_len + 1);
+    target->port = url->port;
+    target->use_tls = url->scheme == RQV_SCHEME_HTTPS;
+    target->host_type = (uint8_t)url->host_type;
+    target->literal = url->addr;
+    return 0;
+}
+
+/* NTLM and Negotiate authenticate the connection, not the request: security.md B2-4. */
+static bool is_bound_auth(const struct rqv_fields *fields)
+{
+    const struct rqv_field *field = rqv_fields_get(fields, RQV_STR("authorization"), 0);
+    struct rqv_str value = field ? field->value : RQV_STR("");
+
+    if (value.len > 4)
+        value.len = 4;
+    return rqv_str_eq_nocase(value, RQV_STR("NTLM")) || rqv_str_eq_nocase(value, RQV_STR("Nego"));
+}
+
+static int encode_head(const struct target *target, const struct rqv_request_head *head,
+                       const struct rqv_url *url, struct queue *ret_head)
+{
+    char path[RQV_WIRE_HEAD_MAX], authority[RQV_HOST_MAX + 16];
+    long path_len = rqv_url_target(url, path, sizeof path);
+    long authority_len = rqv_url_authority(url, authority, sizeof authority);
+    size_t size = head->method.len + 512;
+
+    if (path_len < 0 || authority_len < 0)
+        return REQIVO_E_URL;
+    size += (size_t)path_len + (size_t)authority_len;
+    for (size_t i = 0; i < head->fields.count; i++)
+        size += head->fields.at[i].name.len + head->fields.at[i].value.len + 4;
+    struct rqv_http1_request request = {
+        .method = head->method,
+        .target = {path, (size_t)path_len},
+        .host = {authority, (size_t)authority_len},
+        .fields = &head->fields,
+        .body = !target->has_body ? RQV_HTTP1_NONE
+                : target->chunked ? RQV_HTTP1_CHUNKED
+                                  : RQV_HTTP1_LENGTH,
+        .content_length = target->body_length,
+        .expect_continue = target->expect,
+    };
+    int rc = queue_reserve(ret_head, size);
+    if (rc < 0)
+        return rc;
+    long n = rqv_http1_encode_head(&request, ret_head->buf.data + ret_head->buf.end, size);
+    if (n < 0)
+        return (int)n;
+    rqv_buf_commit(&ret_head->buf, (size_t)n);
+    return 0;
+}
+
+int target_init(struct target *target, const struct rqv_request_head *head, struct queue *ret_head,
+                struct rqv_err *err)
+{
+    struct rqv_url url;
+    const char *why = NULL;
+    size_t which = 0;
+
+    if (rqv_url_parse(head->url.ptr, head->url.len, &url, &why) < 0)
+        return rqv_err_set(err, REQIVO_E_URL, REQIVO_PHASE_NONE, "%s", why);
+    int rc = target_origin(target, &url, err);
+    if (rc < 0)
+        return rc;
+    rc = rqv_fields_check_request(&head->fields, &which);
+    if (rc < 0)
+        return rqv_err_set(err, rc, REQIVO_PHASE_NONE,
+                           "field %zu, \"%.*s\", is not valid or not the program's to write", which + 1,
+                           (int)(head->fields.at[which].name.len < 64 ? head->fields.at[which].name.len : 64),
+                           head->fields.at[which].name.ptr);
+    target->verify = !(head->flags & RQV_REQ_INSECURE);
+    target->is_head = rqv_str_eq(head->method, RQV_STR("HEAD"));
+    target->idempotent = (head->flags & RQV_REQ_IDEMPOTENT) || rqv_http1_method_is_safe(head->method);
+    target->has_body = head->flags & RQV_REQ_HAS_BODY;
+    target->chunked = head->flags & RQV_REQ_CHUNKED;
+    target->body_length = target->has_body && !target->chunked ? head->body_length : 0;
+    target->expect = target->has_body && (head->flags & RQV_REQ_EXPECT);
+    target->bound_auth = is_bound_auth(&head->fields);
+    rc = encode_head(target, head, &url, ret_head);
+    return rc < 0 ? rqv_err_set(err, rc, REQIVO_PHASE_NONE, "%s", rqv_err_text(rc)) : 0;
+}
+
+int target_key(const struct target *target, const struct account *account, const struct conf *conf,
+               const struct tls *tls, const struct trust *trust, bool system_trust, struct key *ret_key)
+{
+    struct key_fields fields;
+    struct rqv_str host = rqv_str_from(target->host);
+
+    key_fields_init(&fields);
+    fields.partition = account->uid;
+    fields.use_tls = target->use_tls;
+    fields.host_type = target->host_type;
+    fields.host = host;
+    fields.scope_id = target->literal.scope_id;
+    fields.port = target->port;
+    fields.zones = policy_zones(conf, account->uid);
+    if (target->use_tls) {
+        fields.verify_peer = fields.verify_host = target->verify;
+        fields.expected_name = host;
+        fields.server_name = target->host_type == RQV_HOST_NAME ? host : RQV_STR("");
+        memcpy(fields.trust.bytes, trust_hash(trust), sizeof fields.trust.bytes);
+        fields.trust_native = system_trust;
+        fields.trust_generation = system_trust ? tls_trust_generation(tls) : 0;
+    }
+    return key_encode(&fields, ret_key);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* target - what a request's URL and options mean upstream: the origin, the pool key, the bytes of the request
+ * head. */
+#ifndef DAEMON_WORK_TARGET_H
+#define DAEMON_WORK_TARGET_H
+
+#include "common/err.h"
+#include "daemon/base/account.h"
+#include "daemon/base/conf.h"
+#include "daemon/base/queue.h"
+#include "daemon/net/tls.h"
+#include "daemon/upstream/key.h"
+#include "proto/url.h"
+#include "proto/wire.h"
+
+#include <stdbool.h>
+
+struct target {
+    char host[RQV_HOST_MAX + 1]; /* A-label, lower case, or the numeric address */
+    uint16_t port;
+    bool use_tls, verify;
+    uint8_t host_type; /* enum rqv_host_type; never NAME_UNICODE */
+    struct rqv_addr literal;
+    /* of the request */
+    bool is_head, idempotent, has_body, chunked, expect;
+    bool bound_auth; /* Authorization: NTLM or Negotiate: the connection is not shared afterwards */
+    uint64_t body_length;
+};
+
+/* Reads the URL, converts the host, judges method and fields, and appends the encoded head to `ret_head`. 0,
+ * or a code with err filled. */
+int target_init(struct target *target, const struct rqv_request_head *head, struct queue *ret_head,
+                struct rqv_err *err);
+
+/* The pool key of the target for this account: every field of security.md B1 that varies. */
+int target_key(const struct target *target, const struct account *account, const struct conf *conf,
+               const struct tls *tls, const struct trust *trust, bool system_trust, struct key *ret_key);
+
+#endif

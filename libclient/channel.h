@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * channel - the library's end of the socket: path, descriptor, both buffers, and when to try again. It knows
+ * nothing of requests and decodes nothing.
+ *
+ *            connect          HELLO came            GOAWAY came
+ *   DOWN ------------> GREETING ------------> UP ----------------> DRAINING
+ *     ^                    |                   |                       |
+ *     +--------------------+-------------------+-----------------------+     EOF, error, violation, drained
+ *
+ * Connecting to a UNIX socket succeeds or fails at once (it queues at the listener), so no state waits for
+ * it. Frames are queued from GREETING on: the first flight is HELLO and the first requests in one write.
+ */
+#ifndef RQV_LIBCLIENT_CHANNEL_H
+#define RQV_LIBCLIENT_CHANNEL_H
+
+#include "common/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/un.h>
+
+#define RQV_OUT_HIGH                                                                                         \
+    ((size_t)256 * 1024) /* bodies, and requests that wait, fill the out buffer up to this                   \
+                          */
+#define RQV_OUT_MAX        ((size_t)64 * 1024 * 1024)
+#define RQV_IN_MAX         ((size_t)512 * 1024)
+#define RQV_READ_FIRST     ((size_t)16 * 1024) /* one recv() asks for this much, after full ones for more */
+#define RQV_READ_MAX       ((size_t)128 * 1024)
+#define RQV_BACKOFF_MIN_MS 10
+#define RQV_BACKOFF_MAX_MS 2000
+#define RQV_GREETING_MS    30000 /* no HELLO for so long: the daemon is taken for lost */
+#define RQV_DRAINING_MS    15000 /* a daemon that said GOAWAY and does not end */
+
+enum rqv_channel_state { RQV_CHANNEL_DOWN, RQV_CHANNEL_GREETING, RQV_CHANNEL_UP, RQV_CHANNEL_DRAINING };
+
+struct rqv_channel {
+    enum rqv_channel_state state;
+    int fd;      /* -1 while DOWN */
+    int last_fd; /* the number before: the next connection has another one, so that event loops notice */
+    struct rqv_buf in, out;
+    uint64_t written; /* bytes of this connection that the kernel took */
+    size_t read_size;
+    bool blocked;      /* the last send found the socket full */
+    int broken;        /* errno of a failed send, or ENOMEM: to be taken down when the input has been read */
+    int connect_errno; /* of the last failed connect, EPERM for a daemon that is not trusted */
+    long peer_uid;
+    uint64_t down_since_ms, retry_at_ms;
+    uint64_t deadline_ms; /* of GREETING and DRAINING */
+    uint32_t backoff_ms;
+    uint64_t random;
+    struct sockaddr_un address;
+};
+
+/* 0 or REQIVO_E_SOCKET_PATH. */
+int rqv_channel_init(struct rqv_channel *channel, const char *path);
+void rqv_channel_done(struct rqv_channel *channel); /* closes and wipes */
+
+/* DOWN -> GREETING: 0 or -errno (connect_errno has it too, and retry_at_ms is set). HELLO is left to the
+ * caller. */
+int rqv_channel_connect(struct rqv_channel *channel, uint64_t now_ms);
+/* The second half of it, for a descriptor that is connected already; -1 in tests that need none. */
+void rqv_channel_adopt(struct rqv_channel *channel, int fd, uint64_t now_ms);
+void rqv_channel_greeted(struct rqv_channel *channel); /* GREETING -> UP */
+void rqv_channel_drain(struct rqv_channel *channel, uint64_t now_ms);
+/* Any -> DOWN: closes, empties both buffers, plans the next attempt. */
+void rqv_channel_down(struct rqv_channel *channel, uint64_t now_ms);
+
+static inline bool rqv_channel_takes_requests(const struct rqv_channel *channel)
+{
+    return (channel->state == RQV_CHANNEL_GREETING || channel->state == RQV_CHANNEL_UP) && !channel->broken;
+}
+
+/* Bytes queued on this connection so far: the offset of what is encoded next. */
+static inline uint64_t rqv_channel_offset(const struct rqv_channel *channel)
+{
+    return channel->written + rqv_buf_len(&channel->out);
+}
+
+/* Makes room for n bytes in a buffer that holds secrets: a block that is left behind is wiped. 0, -ENOMEM,
+ * ... */
+int rqv_secret_reserve(struct rqv_buf *buf, size_t n);
+
+/* Writes what the kernel takes; a failure is noted in `broken`. */
+void rqv_channel_flush(struct rqv_channel *channel);
+
+enum rqv_fill {
+    RQV_FILL_FULL,  /* bytes came and there may be more */
+    RQV_FILL_SHORT, /* bytes came, no more for now */
+    RQV_FILL_NONE,
+    RQV_FILL_END, /* the daemon is gone, and all that it sent has been read */
+};
+/* One recv() behind the content of `in`. An enum rqv_fill, or -ENOMEM. */
+int rqv_channel_fill(struct rqv_channel *channel);
+
+/* ---- path.c ---- */
+
+/* The path to use for reqivo_open's argument. */
+const char *rqv_socket_path(const char *given, char *space, size_t size);
+/* May a daemon of this uid be trusted with requests for that path? security.md B9-13 */
+bool rqv_socket_uid_is_trusted(const char *path, long uid);
+
+uint64_t rqv_now_us(void); /* CLOCK_MONOTONIC */
+static inline uint64_t rqv_now_ms(void)
+{
+    return rqv_now_us() / 1000;
+}
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * connect - the connection's life as the exchanges see it: HELLO, loss, what a loss means for each request,
+ * timers.
+ *
+ * At a loss a request is "not sent" when its bytes are still here, when GOAWAY listed it (receive.c), or when
+ * it asked for BEGUN, which did not come though everything the daemon sent has been read. All others are
+ * "unknown". Not sent ones, and those that may be repeated anyway, wait for the daemon's successor, once.
+ * design.md 3
+ */
+#include "config.h"
+
+#include "libclient/handle.h"
+#include "libclient/request.h"
+#include "libclient/response.h"
+#include "libclient/trust.h"
+
+#include <errno.h>
+
+void rqv_client_connect(struct reqivo_client *client, uint64_t now_ms)
+{
+    struct rqv_channel *channel = &client->channel;
+
+    if (channel->state != RQV_CHANNEL_DOWN || now_ms < channel->retry_at_ms)
+        return;
+    if (rqv_channel_connect(channel, now_ms) == 0)
+        rqv_client_greet(client);
+}
+
+void rqv_client_greet(struct reqivo_client *client)
+{
+    const struct rqv_hello hello = {
+        .magic = RQV_WIRE_MAGIC,
+        .version = RQV_WIRE_VERSION,
+        .version_min = RQV_WIRE_VERSION_MIN,
+        .caps = RQV_CAP_TRAILERS | RQV_CAP_QUERY,
+        .credit = RQV_WIRE_CREDIT_INITIAL,
+        .name = RQV_STR("libreqivo-client/" PACKAGE_VERSION),
+    };
+
+    client->goaway_code = 0;
+    client->goaway_detail[0] = '\0';
+    rqv_client_must_queue(client, rqv_wire_encode_hello(&client->channel.out, &hello));
+    rqv_exchange_start_waiting(client);
+}
+
+void rqv_client_arm(struct reqivo_client *client, const struct rqv_exchange *x)
+{
+    uint64_t deadline = rqv_exchange_deadline_ms(client, x);
+
+    if (deadline < client->next_deadline_ms)
+        client->next_deadline_ms = deadline;
+}
+
+static void arm_all(struct reqivo_client *client)
+{
+    client->next_deadline_ms = UINT64_MAX;
+    rqv_list_for_each (node, &client->all)
+        rqv_client_arm(client, RQV_LIST_OF(node, struct rqv_exchange, all));
+}
+
+/* One exchange of the lost connection. */
+static void lose(struct reqivo_client *client, struct rqv_exchange *x, const struct rqv_loss *loss)
+{
+    x->sent = rqv_exchange_sent(client, x, loss->drained);
+    if (loss->replay && rqv_exchange_replay(client, x))
+        return;
+    x->response->err.sys_errno = loss->sys_errno;
+    rqv_exchange_fail(client, x, loss->code, loss->detail);
+    x->response->err.sent = x->sent;
+}
+
+void rqv_client_lost(struct reqivo_client *client, const struct rqv_loss *given)
+{
+    struct rqv_loss loss = *given;
+    /* A daemon that refuses this program, rather than ending, refuses those that wait as well. */
+    bool refused = client->goaway_code != 0 && client->goaway_code != REQIVO_E_SHUTDOWN;
+
+    if (refused) {
+        loss.code = client->goaway_code;
+        loss.detail = client->goaway_detail;
+        loss.replay = false;
+    }
+    rqv_list_for_each_safe (node, next, &client->all) {
+        struct rqv_exchange *x = RQV_LIST_OF(node, struct rqv_exchange, all);
+        if (x->state == RQV_X_SENT || x->state == RQV_X_ANSWERED || (refused && x->state == RQV_X_WAITING))
+            lose(client, x, &loss);
+    }
+    rqv_trust_forget_uploads(&client->trust, 0);
+    rqv_channel_down(&client->channel, rqv_now_ms());
+    client->daemon_name[0] = '\0';
+    arm_all(client);
+}
+
+static void end_drained(struct reqivo_client *client)
+{
+    const struct rqv_loss loss = {
+        .code = REQIVO_E_SHUTDOWN, .detail = "the daemon is shutting down", .replay = true};
+
+    rqv_client_lost(client, &loss);
+}
+
+/* The daemon did not do in time what it must do. */
+static void give_up(struct reqivo_client *client)
+{
+    const struct rqv_loss mute = {.code = REQIVO_E_DAEMON_LOST, .detail = "the daemon did not answer HELLO"};
+    const struct rqv_loss stuck = {
+        .code = REQIVO_E_DAEMON_LOST, .detail = "the daemon was to end and did not", .replay = true};
+
+    rqv_client_lost(client, client->channel.state == RQV_CHANNEL_GREETING ? &mute : &stuck);
+}
+
+void rqv_client_timers(struct reqivo_client *client, uint64_t now_ms)
+{
+    const struct rqv_channel *channel = &client->channel;
+
+    if (channel->state == RQV_CHANNEL_DRAINING && client->on_channel == 0)
+        end_drained(client);
+    if (channel->state != RQV_CHANNEL_DOWN && client->pending > 0 && now_ms >= channel->deadline_ms)
+        give_up(client);
+    if (now_ms < client->next_deadline_ms)
+        return;
+    rqv_list_for_each_safe (node, next, &client->all) {
+        struct rqv_exchange *x = RQV_LIST_OF(node, struct rqv_exchange, all);
+        if (x->state != RQV_X_DONE && now_ms >= rqv_exchange_deadline_ms(client, x))
+            rqv_exchange_expire(client, x, now_ms);
+    }
+    arm_all(client);
+}

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+# The client library. libc alone: libcommon.la and libproto.la are libc-only and linked in whole.
+lib_LTLIBRARIES += libreqivo-client.la
+libreqivo_client_la_SOURCES = \
+	libclient/channel.c libclient/channel.h \
+	libclient/client.c libclient/handle.h \
+	libclient/connect.c \
+	libclient/deliver.c \
+	libclient/error.c \
+	libclient/exchange.c libclient/exchange.h \
+	libclient/flight.c \
+	libclient/ids.c libclient/ids.h \
+	libclient/path.c \
+	libclient/receive.c \
+	libclient/request.c libclient/request.h \
+	libclient/response.c libclient/response.h \
+	libclient/sync.c \
+	libclient/trust.c libclient/trust.h \
+	libclient/upload.c
+libreqivo_client_la_LIBADD = libproto.la libcommon.la
+libreqivo_client_la_LDFLAGS = $(CLIENT_LDFLAGS)
+libreqivo_client_la_DEPENDENCIES = libproto.la libcommon.la libclient/libreqivo-client.map
+EXTRA_DIST += libclient/libreqivo-client.map
+
+# The same objects with every name visible, for unit tests and fuzz targets.
+noinst_LTLIBRARIES += libclient.la
+libclient_la_SOURCES = $(libreqivo_client_la_SOURCES)
+libclient_la_LIBADD = libproto.la libcommon.la

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sync - the blocking calls: submit, then turn the handle until that one exchange is over. What completes for
+ * others meanwhile stays in the ready list for reqivo_client_dispatch(). No socket code here.
+ */
+#include "libclient/handle.h"
+#include "libclient/request.h"
+#include "libclient/response.h"
+
+#include <errno.h>
+
+enum { SOURCE_RETRY_MS = 10 };
+
+/* Turns until x is over. A source that says "not yet" has nobody to resume it during the call: it is asked
+ * again. */
+static void run_until_over(struct reqivo_client *client, struct rqv_exchange *x)
+{
+    while (!rqv_exchange_is_over(x)) {
+        int r = rqv_client_poll(client, x->body_blocked ? SOURCE_RETRY_MS : -1);
+        if (r < 0 && r != -EINTR && x->state != RQV_X_DONE)
+            rqv_exchange_abort(client, x, r, NULL);
+        if (x->body_blocked)
+            reqivo_resume(client, x->id);
+        rqv_exchange_deliver_parts(client, x);
+        if (client->closing)
+            break;
+    }
+    if (!rqv_exchange_is_over(x))
+        rqv_exchange_abort(client, x, REQIVO_E_CANCELED, "the handle was closed");
+}
+
+int reqivo_call(struct reqivo_client *client, struct reqivo_request **request,
+                struct reqivo_response **ret_response)
+{
+    const struct rqv_submission submission = {.sync = true};
+    struct rqv_exchange *x;
+    int saved = errno;
+    int r = rqv_client_check(client, true);
+
+    if (r < 0)
+        return r;
+    if (!request || !*request || !ret_response)
+        return -EINVAL;
+    r = rqv_exchange_submit(client, request, &submission, &x);
+    if (r == 0) {
+        run_until_over(client, x);
+        *ret_response = rqv_exchange_finish(client, x);
+        r = reqivo_response_error(*ret_response);
+    }
+    return rqv_client_leave(client, r, saved);
+}
+
+int reqivo_get(struct reqivo_client *client, const char *url, struct reqivo_response **ret_response)
+{
+    struct reqivo_request *request;
+    int r = reqivo_request_new("GET", url, &request);
+
+    if (r < 0)
+        return r;
+    r = reqivo_call(client, &request, ret_response);
+    reqivo_request_free(request); /* NULL once it was taken */
+    return r;
+}
+
+int reqivo_query(struct reqivo_client *client, int verb, int timeout_ms, reqivo_row_fn fn, void *userdata)
+{
+    const struct rqv_submission submission = {.sync = true};
+    struct rqv_exchange *x;
+    int saved = errno;
+    int r = rqv_client_check(client, true);
+
+    if (r < 0)
+        return r;
+    if ((verb != REQIVO_QUERY_STATUS && verb != REQIVO_QUERY_POOLS) || !fn)
+        return -EINVAL;
+    struct reqivo_request *request = rqv_request_new_query((uint16_t)verb, fn, userdata);
+    if (!request)
+        return -ENOMEM;
+    if (timeout_ms >= 0)
+        reqivo_request_set_timeout(request, REQIVO_TIMEOUT_TOTAL, timeout_ms > 0 ? (uint32_t)timeout_ms : 1);
+    r = rqv_exchange_submit(client, &request, &submission, &x);
+    if (r == 0) {
+        run_until_over(client, x);
+        struct reqivo_response *response = rqv_exchange_finish(client, x);
+        r = reqivo_response_error(response);
+        reqivo_response_free(response);
+    }
+    reqivo_request_free(request);
+    return rqv_client_leave(client, r, saved);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wire - the frames between libreqivo-client and reqivod: layout, limits, codec. doc/wire.md is the contract
+ * in prose.
+ *
+ * Little-endian. Every frame:
+ *
+ *   0        4      5       6          8                16
+ *   | length | type | flags | reserved | id             | payload (length bytes) ...
+ *   |  u32   |  u8  |  u8   |  u16 = 0 | u64            |
+ *
+ * Fixed parts of payloads begin with their own size (u16 fixed_len), so that a later version can append
+ * members; a decoder reads the members it knows and skips the rest, and treats missing appended members as 0.
+ * Then come the variable bytes in the order of their lengths, then the fields: {u16 name_len, u16 value_len,
+ * name, value} * n. What follows them belongs to appended members: skipped when fixed_len says that there are
+ * some, refused otherwise. The layouts with their offsets are in proto/wire_layout.h, which only the codec
+ * and its tests include.
+ */
+#ifndef RQV_PROTO_WIRE_H
+#define RQV_PROTO_WIRE_H
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
+#include "proto/fields.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- limits: the one place ---- */
+#define RQV_WIRE_MAGIC            0x31565152u /* "RQV1" */
+#define RQV_WIRE_VERSION          1
+#define RQV_WIRE_VERSION_MIN      1
+#define RQV_WIRE_HEADER           16
+#define RQV_WIRE_PAYLOAD_MAX      65536u /* any frame */
+#define RQV_WIRE_HEAD_MAX         61440u /* REQUEST, RESPONSE, TRAILERS, INFO: 60 KiB */
+#define RQV_WIRE_HELLO_MAX        1024u  /* HELLO */
+#define RQV_WIRE_DONE_MAX         4096u  /* DONE */
+#define RQV_WIRE_NAME_MAX         64u    /* rqv_hello.name */
+#define RQV_WIRE_REASON_MAX       256u   /* rqv_response_head.reason */
+#define RQV_WIRE_DETAIL_MAX       239u /* rqv_done.detail, rqv_goaway.detail: RQV_DETAIL_MAX without its NUL */
+#define RQV_WIRE_ADDRESS_MAX      63u  /* address: RQV_ADDRESS_MAX without its NUL */
+#define RQV_WIRE_CREDIT_INITIAL   1048576u    /* bytes of DATA per id and direction before any CREDIT */
+#define RQV_WIRE_CREDIT_MAX       0x7fffffffu /* outstanding credit of one id never exceeds this */
+#define RQV_WIRE_TRUST_MAX        1048576u    /* bytes of one set of CA certificates (PEM) */
+#define RQV_WIRE_TRUST_PER_USER   8
+#define RQV_WIRE_IN_FLIGHT_MAX    4096 /* requests of one connection */
+#define RQV_WIRE_HELLO_TIMEOUT_MS 5000
+#define RQV_WIRE_GOAWAY_IDS_MAX   ((RQV_WIRE_PAYLOAD_MAX - 512) / 8)
+
+/* X(name, number, sender). Sender: C library, D daemon, B both. doc/wire.md's table is compared with this. */
+#define RQV_WIRE_FRAMES(X)                                                                                   \
+    X(HELLO, 1, B)    /* first frame of both sides, id 0 */                                                  \
+    X(REQUEST, 2, C)  /* head of a request; flag END: no DATA follows */                                     \
+    X(RESPONSE, 3, D) /* head of the response; DATA and DONE follow */                                       \
+    X(DATA, 4, B)     /* body bytes, or bytes of a TRUST upload; END, library only: the body is whole */     \
+    X(CREDIT, 5, B)   /* u32: that many more bytes of DATA are welcome */                                    \
+    X(CANCEL, 6, C)   /* the library is no longer interested; DONE still comes */                            \
+    X(TRAILERS, 7, D) /* trailer fields, before DONE */                                                      \
+    X(DONE, 8, D)     /* the one terminal frame of every id: outcome, timings */                             \
+    X(BEGUN, 9, D)    /* asked for by RQV_REQ_BEGUN: flushed before the first upstream write */              \
+    X(GOAWAY, 10, B)  /* id 0: no new ids; the ids listed were not started */                                \
+    X(TRUST, 11, C) /* announces a set of CA certificates under this id (u32 total length); DATA follows */  \
+    X(QUERY, 12, C) /* control: u16 verb; answered by INFO rows and DONE */                                  \
+    X(INFO, 13, D)  /* one row of an answer: name/value pairs as fields */
+
+enum rqv_wire_type {
+#define RQV_WIRE_ENUM(name, number, sender) RQV_WIRE_##name = (number),
+    RQV_WIRE_FRAMES(RQV_WIRE_ENUM)
+#undef RQV_WIRE_ENUM
+};
+
+#define RQV_FLAG_END  0x01u /* DATA, REQUEST: the last of the body */
+#define RQV_FLAG_MORE 0x02u /* GOAWAY: further ids follow in another GOAWAY */
+
+struct rqv_frame_header {
+    uint32_t length;
+    uint8_t type, flags;
+    uint64_t id;
+};
+
+/* The 16 bytes in front of a payload, for those who build a frame in place (DATA read into a buf). */
+void rqv_wire_put_header(uint8_t out[RQV_WIRE_HEADER], const struct rqv_frame_header *header);
+
+/* One frame off the front of `in`. 1: whole, *ret_header is set, the payload is the `length` bytes at
+ * in + RQV_WIRE_HEADER, the caller consumes RQV_WIRE_HEADER + length; 0: more bytes are needed, at most
+ * RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX in all; REQIVO_E_WIRE with *ret_why (a static text), as soon as the
+ * header is there: unknown type, reserved bits, bad length, bad id (0 where a request id is due, or the
+ * reverse), or a type or flag that this side may not send. An empty DATA is refused without END. */
+int rqv_wire_next(const uint8_t *in, size_t len, bool from_library, struct rqv_frame_header *ret_header,
+                  const char **ret_why);
+
+/* ---- HELLO ---- */
+#define RQV_CAP_TRAILERS 0x01u
+#define RQV_CAP_QUERY    0x02u
+struct rqv_hello {
+    uint32_t magic;
+    uint16_t version, version_min;
+    uint64_t caps;
+    uint64_t instance;   /* of the daemon: random per start; 0 from the library */
+    uint32_t credit;     /* what the sender grants per id; less than RQV_WIRE_CREDIT_INITIAL means that */
+    struct rqv_str name; /* "libreqivo-client/0.1.0", "reqivod/0.1.0": for people and logs, <= 64 bytes */
+};
+
+/* ---- REQUEST ---- */
+#define RQV_REQ_INSECURE   0x0001u /* do not verify the certificate (curl -k) */
+#define RQV_REQ_BEGUN      0x0002u
+#define RQV_REQ_IDEMPOTENT 0x0004u /* the caller declares it repeatable */
+#define RQV_REQ_FRESH      0x0008u /* not on a reused connection */
+#define RQV_REQ_EXPECT     0x0010u /* Expect: 100-continue */
+#define RQV_REQ_HAS_BODY   0x0020u /* DATA follows or the body is empty but present (Content-Length: 0) */
+#define RQV_REQ_CHUNKED    0x0040u /* length unknown: body_length is ignored */
+#define RQV_REQ_KNOWN      0x007fu
+
+enum rqv_timeout {
+    RQV_T_QUEUE,
+    RQV_T_CONNECT,
+    RQV_T_TLS,
+    RQV_T_FIRST,
+    RQV_T_STALL,
+    RQV_T_TOTAL,
+    RQV_T_COUNT
+};
+#define RQV_TIMEOUT_DEFAULT 0u          /* the daemon's configured value */
+#define RQV_TIMEOUT_NONE    0xffffffffu /* no limit (the daemon's cap may still apply) */
+
+struct rqv_request_head {
+    uint32_t flags;
+    uint32_t timeout_ms[RQV_T_COUNT]; /* RQV_T_CONNECT covers DNS and TCP of all addresses */
+    uint64_t body_length;
+    uint64_t trust_id; /* of a TRUST sent earlier on this connection; 0: the system's */
+    struct rqv_str method, url;
+    struct rqv_fields fields;
+};
+
+/* ---- RESPONSE, DONE ---- */
+#define RQV_RESP_REUSED  0x01u /* the connection had served before */
+#define RQV_RESP_RETRIED 0x02u /* it was sent a second time, per the retry rule */
+#define RQV_RESP_KNOWN   0x03u
+
+enum rqv_timing {
+    RQV_TIME_QUEUE,
+    RQV_TIME_DNS,
+    RQV_TIME_CONNECT,
+    RQV_TIME_TLS,
+    RQV_TIME_SEND,
+    RQV_TIME_FIRST,
+    RQV_TIME_TOTAL,
+    RQV_TIME_COUNT
+};
+
+struct rqv_response_head {
+    uint16_t status; /* 100..999 */
+    uint8_t minor;   /* HTTP/1.x */
+    uint8_t flags;
+    int64_t content_length; /* -1: unknown */
+    uint32_t
+        time_us[RQV_TIME_COUNT]; /* spent in each phase; FIRST: request sent to first byte; TOTAL so far */
+    struct rqv_str reason, address;
+    struct rqv_fields fields;
+};
+
+struct rqv_done {
+    int32_t code; /* 0 or a code of error.h */
+    int32_t sys_errno;
+    uint8_t phase, sent, flags; /* flags: RQV_RESP_* */
+    uint32_t time_us[RQV_TIME_COUNT];
+    uint64_t body_bytes; /* of the response, as received */
+    struct rqv_str detail, address;
+};
+
+struct rqv_goaway {
+    int32_t code; /* REQIVO_E_SHUTDOWN, REQIVO_E_WIRE, REQIVO_E_VERSION, REQIVO_E_LIMIT_PEERS, ... */
+    struct rqv_str detail;
+    size_t count;
+    const uint8_t *ids; /* count little-endian u64, unaligned: rqv_wire_goaway_id() */
+};
+
+enum rqv_query_verb { RQV_QUERY_STATUS = 1, RQV_QUERY_POOLS = 2 };
+
+/* Encoders append one whole frame to `out`: 0, -ENOMEM, REQIVO_E_LIMIT_MEMORY, REQIVO_E_LIMIT_HEAD (too large
+ * for one frame), -EINVAL (a type that is not empty, empty DATA without END); on failure nothing was
+ * appended. Name, reason, detail and address are cut to their limits instead. Flags and values are the
+ * caller's to get right, and no view may point into `out`, whose block moves. */
+int rqv_wire_encode_hello(struct rqv_buf *out, const struct rqv_hello *hello);
+int rqv_wire_encode_request(struct rqv_buf *out, uint64_t id, uint8_t flags,
+                            const struct rqv_request_head *head);
+int rqv_wire_encode_response(struct rqv_buf *out, uint64_t id, const struct rqv_response_head *head);
+int rqv_wire_encode_trailers(struct rqv_buf *out, uint64_t id, const struct rqv_fields *fields);
+int rqv_wire_encode_info(struct rqv_buf *out, uint64_t id, const struct rqv_fields *fields);
+int rqv_wire_encode_done(struct rqv_buf *out, uint64_t id, const struct rqv_done *done);
+int rqv_wire_encode_data(struct rqv_buf *out, uint64_t id, uint8_t flags, struct rqv_str bytes);
+int rqv_wire_encode_credit(struct rqv_buf *out, uint64_t id, uint32_t bytes);
+int rqv_wire_encode_empty(struct rqv_buf *out, enum rqv_wire_type type, uint64_t id); /* CANCEL, BEGUN */
+int rqv_wire_encode_trust(struct rqv_buf *out, uint64_t id, uint32_t total);
+int rqv_wire_encode_query(struct rqv_buf *out, uint64_t id, uint16_t verb);
+int rqv_wire_encode_goaway(struct rqv_buf *out, uint8_t flags, const struct rqv_goaway *goaway);
+
+/* Decoders of payloads: 0, or REQIVO_E_WIRE with *ret_why (a static text). Views point into the payload.
+ * Checked: every length, the limits above, unknown flags, magic, and the ranges of status, content_length,
+ * phase, sent and code; not the meaning of method, URL, fields and verb. Whether two versions go together is
+ * rqv_wire_version()'s answer. */
+int rqv_wire_decode_hello(struct rqv_str payload, struct rqv_hello *ret_hello, const char **ret_why);
+int rqv_wire_decode_request(struct rqv_str payload, struct rqv_request_head *ret_head, const char **ret_why);
+int rqv_wire_decode_response(struct rqv_str payload, struct rqv_response_head *ret_head,
+                             const char **ret_why);
+/* TRAILERS, INFO */
+int rqv_wire_decode_fields(struct rqv_str payload, struct rqv_fields *ret_fields, const char **ret_why);
+int rqv_wire_decode_done(struct rqv_str payload, struct rqv_done *ret_done, const char **ret_why);
+/* CREDIT, TRUST: 1..CREDIT_MAX */
+int rqv_wire_decode_u32(struct rqv_str payload, uint32_t *ret_value, const char **ret_why);
+int rqv_wire_decode_verb(struct rqv_str payload, uint16_t *ret_verb, const char **ret_why);
+int rqv_wire_decode_goaway(struct rqv_str payload, struct rqv_goaway *ret_goaway, const char **ret_why);
+uint64_t rqv_wire_goaway_id(const struct rqv_goaway *goaway, size_t n);
+/* Sets the n-th id of an array of 8 * count bytes. */
+void rqv_wire_goaway_put_id(uint8_t *ids, size_t n, uint64_t id);
+
+/* The version that both sides speak, the highest of both ranges; REQIVO_E_VERSION when there is none. */
+int rqv_wire_version(const struct rqv_hello *peer);
+const char *rqv_wire_type_name(uint8_t type); /* "HELLO"; "?" for an unknown one */
+
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wire_encode - structs to frames. Each encoder first adds up the payload's size, then reserves header and
+ * payload at once and fills them front to back, so that a frame is in `out` whole or not at all.
+ *
+ *   room                                            room + RQV_WIRE_HEADER + length
+ *    | header | fixed part | views | fields |        <- committed last
+ */
+#include "proto/wire.h"
+#include "proto/wire_layout.h"
+
+#include <reqivo/error.h>
+
+#include <errno.h>
+#include <string.h>
+
+static struct rqv_str cut(struct rqv_str s, size_t max)
+{
+    if (s.len > max)
+        s.len = max;
+    return s;
+}
+
+/* Reserves the frame and writes its header; *ret_payload is where the payload goes. finish() makes it
+ * content. */
+static int begin(struct rqv_buf *out, const struct rqv_frame_header *header, uint8_t **ret_payload)
+{
+    uint8_t *room;
+    int r = rqv_buf_reserve(out, RQV_WIRE_HEADER + header->length, &room);
+    if (r < 0)
+        return r;
+    rqv_wire_put_header(room, header);
+    *ret_payload = room + RQV_WIRE_HEADER;
+    return 0;
+}
+
+static int finish(struct rqv_buf *out, const struct rqv_frame_header *header)
+{
+    rqv_buf_commit(out, RQV_WIRE_HEADER + header->length);
+    return 0;
+}
+
+static uint8_t *put_view(uint8_t *at, struct rqv_str s)
+{
+    if (s.len) /* ptr may be NULL */
+        memcpy(at, s.ptr, s.len);
+    return at + s.len;
+}
+
+/* Adds what the fields take to *size; false when the sum leaves a head's limit (no step of it can overflow).
+ */
+static bool add_fields_size(size_t *size, const struct rqv_fields *fields)
+{
+    size_t sum = *size;
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct rqv_field *field = &fields->at[i];
+        if (field->name.len > RQV_WIRE_HEAD_MAX || field->value.len > RQV_WIRE_HEAD_MAX)
+            return false;
+        sum += RQV_FIELD_LENGTHS + field->name.len + field->value.len;
+    }
+    *size = sum;
+    return sum <= RQV_WIRE_HEAD_MAX;
+}
+
+static void put_fields(uint8_t *at, const struct rqv_fields *fields)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct rqv_field *field = &fields->at[i];
+        rqv_put_u16(at, (uint16_t)field->name.len);
+        rqv_put_u16(at + 2, (uint16_t)field->value.len);
+        at = put_view(at + RQV_FIELD_LENGTHS, field->name);
+        at = put_view(at, field->value);
+    }
+}
+
+int rqv_wire_encode_hello(struct rqv_buf *out, const struct rqv_hello *hello)
+{
+    struct rqv_str name = cut(hello->name, RQV_WIRE_NAME_MAX);
+    struct rqv_frame_header header = {.length = (uint32_t)(RQV_HELLO_SIZE + name.len),
+                                      .type = RQV_WIRE_HELLO};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    rqv_put_u16(at + RQV_HELLO_FIXED_LEN, RQV_HELLO_SIZE);
+    rqv_put_u16(at + RQV_HELLO_VERSION, hello->version);
+    rqv_put_u32(at + RQV_HELLO_MAGIC, hello->magic);
+    rqv_put_u16(at + RQV_HELLO_VERSION_MIN, hello->version_min);
+    rqv_put_u16(at + RQV_HELLO_NAME_LEN, (uint16_t)name.len);
+    rqv_put_u32(at + RQV_HELLO_CREDIT, hello->credit);
+    rqv_put_u64(at + RQV_HELLO_CAPS, hello->caps);
+    rqv_put_u64(at + RQV_HELLO_INSTANCE, hello->instance);
+    put_view(at + RQV_HELLO_SIZE, name);
+    return finish(out, &header);
+}
+
+int rqv_wire_encode_request(struct rqv_buf *out, uint64_t id, uint8_t flags,
+                            const struct rqv_request_head *head)
+{
+    if (head->method.len > RQV_WIRE_HEAD_MAX || head->url.len > RQV_WIRE_HEAD_MAX)
+        return REQIVO_E_LIMIT_HEAD;
+    size_t size = RQV_REQUEST_SIZE + head->method.len + head->url.len;
+    if (!add_fields_size(&size, &head->fields))
+        return REQIVO_E_LIMIT_HEAD;
+    struct rqv_frame_header header = {
+        .length = (uint32_t)size, .type = RQV_WIRE_REQUEST, .flags = flags, .id = id};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    rqv_put_u16(at + RQV_REQUEST_FIXED_LEN, RQV_REQUEST_SIZE);
+    rqv_put_u16(at + RQV_REQUEST_METHOD_LEN, (uint16_t)head->method.len);
+    rqv_put_u16(at + RQV_REQUEST_URL_LEN, (uint16_t)head->url.len);
+    rqv_put_u16(at + RQV_REQUEST_FIELD_COUNT, (uint16_t)head->fields.count);
+    rqv_put_u32(at + RQV_REQUEST_FLAGS, head->flags);
+    for (size_t i = 0; i < RQV_T_COUNT; i++)
+        rqv_put_u32(at + RQV_REQUEST_TIMEOUT_MS + 4 * i, head->timeout_ms[i]);
+    rqv_put_u64(at + RQV_REQUEST_BODY_LENGTH, head->body_length);
+    rqv_put_u64(at + RQV_REQUEST_TRUST_ID, head->trust_id);
+    at = put_view(at + RQV_REQUEST_SIZE, head->method);
+    at = put_view(at, head->url);
+    put_fields(at, &head->fields);
+    return finish(out, &header);
+}
+
+int rqv_wire_encode_response(struct rqv_buf *out, uint64_t id, const struct rqv_response_head *head)
+{
+    struct rqv_str reason = cut(head->reason, RQV_WIRE_REASON_MAX);
+    struct rqv_str address = cut(head->address, RQV_WIRE_ADDRESS_MAX);
+    size_t size = RQV_RESPONSE_SIZE + reason.len + address.len;
+    if (!add_fields_size(&size, &head->fields))
+        return REQIVO_E_LIMIT_HEAD;
+    struct rqv_frame_header header = {.length = (uint32_t)size, .type = RQV_WIRE_RESPONSE, .id = id};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    rqv_put_u16(at + RQV_RESPONSE_FIXED_LEN, RQV_RESPONSE_SIZE);
+    rqv_put_u16(at + RQV_RESPONSE_STATUS, head->status);
+    at[RQV_RESPONSE_MINOR] = head->minor;
+    at[RQV_RESPONSE_FLAGS] = head->flags;
+    rqv_put_u16(at + RQV_RESPONSE_REASON_LEN, (uint16_t)reason.len);
+    rqv_put_u16(at + RQV_RESPONSE_ADDRESS_LEN, (uint16_t)address.len);
+    rqv_put_u16(at + RQV_RESPONSE_FIELD_COUNT, (uint16_t)head->fields.count);
+    rqv_put_u64(at + RQV_RESPONSE_CONTENT_LENGTH, (uint64_t)head->content_length);
+    for (size_t i = 0; i < RQV_TIME_COUNT; i++)
+        rqv_put_u32(at + RQV_RESPONSE_TIME_US + 4 * i, head->time_us[i]);
+    at = put_view(at + RQV_RESPONSE_SIZE, reason);
+    at = put_view(at, address);
+    put_fields(at, &head->fields);
+    return finish(out, &header);
+}
+
+static int encode_fields(struct rqv_buf *out, enum rqv_wire_type type, uint64_t id,
+                         const struct rqv_fields *fields)
+{
+    size_t size = RQV_FIELDS_SIZE;
+    if (!add_fields_size(&size, fields))
+        return REQIVO_E_LIMIT_HEAD;
+    struct rqv_frame_header header = {.length = (uint32_t)size, .type = (uint8_t)type, .id = id};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    rqv_put_u16(at + RQV_FIELDS_FIXED_LEN, RQV_FIELDS_SIZE);
+    rqv_put_u16(at + RQV_FIELDS_FIELD_COUNT, (uint16_t)fields->count);
+    put_fields(at + RQV_FIELDS_SIZE, fields);
+    return finish(out, &header);
+}
+
+int rqv_wire_encode_trailers(struct rqv_buf *out, uint64_t id, const struct rqv_fields *fields)
+{
+    return encode_fields(out, RQV_WIRE_TRAILERS, id, fields);
+}
+
+int rqv_wire_encode_info(struct rqv_buf *out, uint64_t id, const struct rqv_fields *fields)
+{
+    return encode_fields(out, RQV_WIRE_INFO, id, fields);
+}
+
+int rqv_wire_encode_done(struct rqv_buf *out, uint64_t id, const struct rqv_done *done)
+{
+    struct rqv_str detail = cut(done->detail, RQV_WIRE_DETAIL_MAX);
+    struct rqv_str address = cut(done->address, RQV_WIRE_ADDRESS_MAX);
+    struct rqv_frame_header header = {
+        .length = (uint32_t)(RQV_DONE_SIZE + detail.len + address.len), .type = RQV_WIRE_DONE, .id = id};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    rqv_put_u16(at + RQV_DONE_FIXED_LEN, RQV_DONE_SIZE);
+    rqv_put_u16(at + RQV_DONE_DETAIL_LEN, (uint16_t)detail.len);
+    rqv_put_u16(at + RQV_DONE_ADDRESS_LEN, (uint16_t)address.len);
+    at[RQV_DONE_PHASE] = done->phase;
+    at[RQV_DONE_SENT] = done->sent;
+    rqv_put_u32(at + RQV_DONE_FLAGS, done->flags);
+    rqv_put_u32(at + RQV_DONE_CODE, (uint32_t)done->code);
+    rqv_put_u32(at + RQV_DONE_SYS_ERRNO, (uint32_t)done->sys_errno);
+    for (size_t i = 0; i < RQV_TIME_COUNT; i++)
+        rqv_put_u32(at + RQV_DONE_TIME_US + 4 * i, done->time_us[i]);
+    rqv_put_u64(at + RQV_DONE_BODY_BYTES, done->body_bytes);
+    at = put_view(at + RQV_DONE_SIZE, detail);
+    put_view(at, address);
+    return finish(out, &header);
+}
+
+int rqv_wire_encode_data(struct rqv_buf *out, uint64_t id, uint8_t flags, struct rqv_str bytes)
+{
+    if (bytes.len > RQV_WIRE_PAYLOAD_MAX)
+        return REQIVO_E_LIMIT_HEAD;
+    if (bytes.len == 0 && !(flags & RQV_FLAG_END))
+        return -EINVAL;
+    struct rqv_frame_header header = {
+        .length = (uint32_t)bytes.len, .type = RQV_WIRE_DATA, .flags = flags, .id = id};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    put_view(at, bytes);
+    return finish(out, &header);
+}
+
+static int encode_u32(struct rqv_buf *out, enum rqv_wire_type type, uint64_t id, uint32_t value)
+{
+    struct rqv_frame_header header = {.length = 4, .type = (uint8_t)type, .id = id};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    rqv_put_u32(at, value);
+    return finish(out, &header);
+}
+
+int rqv_wire_encode_credit(struct rqv_buf *out, uint64_t id, uint32_t bytes)
+{
+    return encode_u32(out, RQV_WIRE_CREDIT, id, bytes);
+}
+
+int rqv_wire_encode_trust(struct rqv_buf *out, uint64_t id, uint32_t total)
+{
+    return encode_u32(out, RQV_WIRE_TRUST, id, total);
+}
+
+int rqv_wire_encode_empty(struct rqv_buf *out, enum rqv_wire_type type, uint64_t id)
+{
+    if (type != RQV_WIRE_CANCEL && type != RQV_WIRE_BEGUN)
+        return -EINVAL;
+    struct rqv_frame_header header = {.type = (uint8_t)type, .id = id};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    return r < 0 ? r : finish(out, &header);
+}
+
+int rqv_wire_encode_query(struct rqv_buf *out, uint64_t id, uint16_t verb)
+{
+    struct rqv_frame_header header = {.length = 2, .type = RQV_WIRE_QUERY, .id = id};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    rqv_put_u16(at, verb);
+    return finish(out, &header);
+}
+
+int rqv_wire_encode_goaway(struct rqv_buf *out, uint8_t flags, const struct rqv_goaway *goaway)
+{
+    if (goaway->count > RQV_WIRE_GOAWAY_IDS_MAX)
+        return REQIVO_E_LIMIT_HEAD;
+    struct rqv_str detail = cut(goaway->detail, RQV_WIRE_DETAIL_MAX);
+    struct rqv_frame_header header = {.length = (uint32_t)(RQV_GOAWAY_SIZE + detail.len + 8 * goaway->count),
+                                      .type = RQV_WIRE_GOAWAY,
+                                      .flags = flags};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    rqv_put_u16(at + RQV_GOAWAY_FIXED_LEN, RQV_GOAWAY_SIZE);
+    rqv_put_u16(at + RQV_GOAWAY_DETAIL_LEN, (uint16_t)detail.len);
+    rqv_put_u32(at + RQV_GOAWAY_ID_COUNT, (uint32_t)goaway->count);
+    rqv_put_u32(at + RQV_GOAWAY_CODE, (uint32_t)goaway->code);
+    at = put_view(at + RQV_GOAWAY_SIZE, detail);
+    if (goaway->count)
+        memcpy(at, goaway->ids, 8 * goaway->count);
+    return finish(out, &header);
+}
+
+void rqv_wire_goaway_put_id(uint8_t *ids, size_t n, uint64_t id)
+{
+    rqv_put_u64(ids + 8 * n, id);
+}

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# Fuzz targets (clang's libFuzzer), built only with --enable-fuzz: ./dev fuzz and ./dev check do that. Each target
+# appends a block of this form, has seeds in tests/fuzz/corpus/NAME/ and a line in tests/fuzz/targets.txt:
+#
+#   if ENABLE_FUZZ
+#   noinst_PROGRAMS += tests/fuzz/fuzz_url
+#   tests_fuzz_fuzz_url_SOURCES = tests/fuzz/fuzz_url.c
+#   tests_fuzz_fuzz_url_LDADD = libproto.la libcommon.la
+#   tests_fuzz_fuzz_url_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+#   endif
+EXTRA_DIST += tests/fuzz/run.py tests/fuzz/targets.txt tests/fuzz/corpus
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_wire_daemon tests/fuzz/fuzz_wire_client
+wire_fuzz_sources = tests/fuzz/wire_stream.c tests/fuzz/wire_stream.h tests/lib/wire_any.c tests/lib/wire_any.h
+tests_fuzz_fuzz_wire_daemon_SOURCES = tests/fuzz/fuzz_wire_daemon.c $(wire_fuzz_sources)
+tests_fuzz_fuzz_wire_daemon_LDADD = libproto.la libcommon.la
+tests_fuzz_fuzz_wire_daemon_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_wire_client_SOURCES = tests/fuzz/fuzz_wire_client.c $(wire_fuzz_sources)
+tests_fuzz_fuzz_wire_client_LDADD = libproto.la libcommon.la
+tests_fuzz_fuzz_wire_client_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_url tests/fuzz/fuzz_fields
+tests_fuzz_fuzz_url_SOURCES = tests/fuzz/fuzz_url.c
+tests_fuzz_fuzz_url_LDADD = libproto.la libcommon.la
+tests_fuzz_fuzz_url_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_fields_SOURCES = tests/fuzz/fuzz_fields.c
+tests_fuzz_fuzz_fields_LDADD = libproto.la libcommon.la
+tests_fuzz_fuzz_fields_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_http1 tests/fuzz/fuzz_http1_encode
+tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c tests/lib/http1_run.h
+tests_fuzz_fuzz_http1_LDADD = libhttp1.la libproto.la libcommon.la
+tests_fuzz_fuzz_http1_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_http1_encode_SOURCES = tests/fuzz/fuzz_http1_encode.c
+tests_fuzz_fuzz_http1_encode_LDADD = libhttp1.la libproto.la libcommon.la $(HTTP_PARSER_LIBS)
+tests_fuzz_fuzz_http1_encode_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif

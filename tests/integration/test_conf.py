@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""reqivod's settings and options: the manual's table is the program's, errors have file and line, exit codes are as told."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+SRC = os.environ.get('REQIVO_SRCDIR') or os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..'))
+BUILD = os.environ.get('REQIVO_BUILDDIR') or os.path.join(SRC, 'build', 'gcc')
+REQIVOD = os.environ.get('REQIVOD') or os.path.join(BUILD, 'reqivod')
+WRONG = '"@wrong@"'
+COUNT = 0
+FAILED = False
+
+
+def ok(good, name, why=''):
+    global COUNT, FAILED
+    COUNT += 1
+    FAILED = FAILED or not good
+    print(f'{"ok" if good else "not ok"} {COUNT} - {name}')
+    for line in '' if good else str(why).splitlines():
+        print('# ' + line)
+
+
+def reqivod(*args, **env):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith('XDG_')}
+    clean.update(env)
+    return subprocess.run([REQIVOD, *args], env=clean, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+
+def with_config(text, *args):
+    """Runs reqivod with a file of that text; the file's name in its output becomes FILE."""
+    with tempfile.NamedTemporaryFile('w', suffix='.conf') as f:
+        f.write(text)
+        f.flush()
+        done = reqivod('--config', f.name, *args)
+        done.stderr = done.stderr.replace(f.name, 'FILE')
+        return done
+
+
+def manual_table():
+    """{setting: (default, values)} of reqivod.conf(5)."""
+    rows = {}
+    with open(os.path.join(SRC, 'doc', 'man', 'reqivod.conf.5'), encoding='utf-8') as f:
+        for line in f:
+            match = re.match(r'\.It ([a-z][a-z_.]*) Ta (\S+) Ta (.*)$', line)
+            if match:
+                rows[match[1]] = (match[2].replace('\\(dq', '"'), match[3])
+    return rows
+
+
+def dumped_table(text):
+    rows, section = {}, ''
+    for line in text.splitlines():
+        if line.endswith(' {'):
+            section = line[:-2] + '.'
+        elif line == '}':
+            section = ''
+        elif ' = ' in line:
+            name, value = line.strip().split(' = ', 1)
+            rows[section + name] = value if value == '""' else value.strip('"')
+    return rows
+
+
+def assignment(setting, value):
+    section, _, name = setting.rpartition('.')
+    return f'{section} {{\n{name} = {value}\n}}\n' if section else f'\n{name} = {value}\n'
+
+
+def values_of(setting, values):
+    """What the program says about a wrong value, in the manual's words."""
+    huge = '99999999999999'
+    if ' to ' in values:
+        found = re.search(r"out of range: take (.*)$", with_config(assignment(setting, huge), '--check-config').stderr, re.M)
+    else:
+        wrong = '{%s}' % WRONG if values in ('addresses', 'users') else WRONG
+        err = with_config(assignment(setting, wrong), '--check-config').stderr
+        if not err.startswith(f'FILE:2: {setting}: '):
+            return err
+        for kind, words in (('path', 'not an absolute path'), ('addresses', 'not an address or prefix'), ('users', 'there is no user')):
+            if words in err:
+                return kind
+        found = re.search(r'is none of (.*)$', err, re.M)
+    return found[1] if found else 'no such error'
+
+
+def rundir():
+    with open(os.path.join(BUILD, 'config.h'), encoding='utf-8') as f:
+        return re.search(r'#define REQIVO_RUNDIR "(.*)"', f.read())[1]
+
+
+def test_manual():
+    manual, dump = manual_table(), reqivod('--dump-config', '--config', '/dev/null')
+    dumped = dumped_table(dump.stdout)
+    dumped['socket'] = dumped.get('socket', '').replace(rundir(), '/run/reqivo')
+    ok(dump.returncode == 0 and len(dumped) > 30, '--dump-config prints all settings', dump.stderr)
+    ok(list(manual) == list(dumped), 'the manual lists the same settings in the same order',
+       f'manual only: {set(manual) - set(dumped)}\nprogram only: {set(dumped) - set(manual)}')
+    for setting, (default, values) in manual.items():
+        if setting not in dumped:
+            continue
+        ok(default == dumped[setting], f'{setting}: the manual has the default', f'{default} and {dumped[setting]}')
+        said = values_of(setting, values)
+        ok(values == said, f'{setting}: the manual has the values', f'{values} and {said}')
+
+
+def test_dump_reads_back():
+    first = reqivod('--dump-config', '--config', '/dev/null').stdout
+    second = with_config(first, '--dump-config').stdout
+    ok(first == second, 'what --dump-config prints gives the same settings')
+    done = reqivod('--dump-config', '--config', '/dev/null', '--socket', '/tmp/elsewhere.sock')
+    ok(dumped_table(done.stdout)['socket'] == '/tmp/elsewhere.sock', '--socket goes before the file')
+
+
+def test_errors():
+    done = with_config('pool {\n connections = many\n}\nlimits { memory_uid = 1 }\n', '--check-config')
+    ok(done.returncode == 78 and len(done.stderr.splitlines()) == 2 and 'FILE:2: pool.connections: ' in done.stderr and
+       'FILE:4: limits.memory_uid: ' in done.stderr, 'all wrong values are told, with exit code 78', done.stderr)
+    done = with_config('nonsense = 1\n')
+    ok(done.returncode == 78 and done.stderr.startswith('FILE:1: '), 'a daemon with a wrong file does not start', done.stderr)
+    done = reqivod('--config', '/nonexistent/reqivod.conf')
+    ok(done.returncode == 78 and done.stderr.count('\n') == 1 and '/nonexistent/reqivod.conf' in done.stderr,
+       'a file that was asked for must exist', done.stderr)
+    done = with_config('# nothing\n', '--check-config')
+    ok(done.returncode == 0 and not done.stderr, 'an empty file is fine', done.stderr)
+
+
+def test_options():
+    for args in (['--nope'], ['-v'], ['stray'], ['--config'], ['--help=yes'], ['--socket', 'relative'], ['--socket='],
+                 ['--socket', '/' + 'x' * 107]):
+        done = reqivod(*args)
+        ok(done.returncode == 64 and done.stderr.count('\n') == 1 and not done.stdout,
+           f'{" ".join(args)[:20]}: one line, exit code 64', f'{done.returncode} {done.stderr}')
+    done = reqivod('--version')
+    lines = done.stdout.splitlines()
+    ok(done.returncode == 0 and re.fullmatch(r'reqivod \d+\.\d+\.\d+\S*', lines[0]) and any('OpenSSL' in line for line in lines[1:]),
+       '--version names itself first, then the libraries', done.stdout)
+    done = reqivod('--help')
+    with open(os.path.join(SRC, 'doc', 'man', 'reqivod.8'), encoding='utf-8') as f:
+        manual = set(re.findall(r'Fl Fl ([a-z-]+)', f.read()))
+    ok(done.returncode == 0 and set(re.findall(r'^  --([a-z-]+)', done.stdout, re.M)) == manual,
+       '--help and reqivod(8) have the same options', done.stdout)
+
+
+def main():
+    test_manual()
+    test_dump_reads_back()
+    test_errors()
+    test_options()
+    print(f'1..{COUNT}')
+    return 1 if FAILED else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

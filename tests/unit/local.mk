@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+# Unit tests: one program a module, written with `check`, printing TAP (tests/unit/unit.h).
+# Each module's owner appends a block of this form:
+#
+#   check_PROGRAMS += tests/unit/test_buf
+#   TESTS += tests/unit/test_buf
+#   tests_unit_test_buf_SOURCES = tests/unit/test_buf.c tests/unit/unit.h
+#   tests_unit_test_buf_LDADD = libcommon.la $(CHECK_LIBS)
+
+# cli/
+check_PROGRAMS += tests/unit/test_cli_options tests/unit/test_cli_url tests/unit/test_cli_writeout
+TESTS += tests/unit/test_cli_options tests/unit/test_cli_url tests/unit/test_cli_writeout
+tests_unit_test_cli_options_SOURCES = tests/unit/test_cli_options.c tests/unit/unit.h
+tests_unit_test_cli_options_LDADD = libcli.la $(CHECK_LIBS)
+tests_unit_test_cli_url_SOURCES = tests/unit/test_cli_url.c tests/unit/unit.h
+tests_unit_test_cli_url_LDADD = libcli.la $(CHECK_LIBS)
+tests_unit_test_cli_writeout_SOURCES = tests/unit/test_cli_writeout.c cli/rows.c cli/rows.h cli/rows_json.c tests/unit/unit.h
+tests_unit_test_cli_writeout_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_cli_writeout_LDADD = libcli.la $(JANSSON_LIBS) $(CHECK_LIBS)
+
+# proto/wire
+check_PROGRAMS += tests/unit/test_wire tests/unit/test_wire_golden tests/unit/test_wire_payload
+TESTS += tests/unit/test_wire tests/unit/test_wire_golden tests/unit/test_wire_payload
+wire_test_sources = tests/unit/wire_samples.c tests/unit/wire_samples.h tests/lib/wire_any.c tests/lib/wire_any.h \
+	tests/unit/unit.h
+tests_unit_test_wire_SOURCES = tests/unit/test_wire.c $(wire_test_sources) tests/lib/failmalloc.c tests/lib/failmalloc.h
+tests_unit_test_wire_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
+tests_unit_test_wire_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
+tests_unit_test_wire_golden_SOURCES = tests/unit/test_wire_golden.c $(wire_test_sources)
+tests_unit_test_wire_golden_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
+tests_unit_test_wire_payload_SOURCES = tests/unit/test_wire_payload.c $(wire_test_sources)
+tests_unit_test_wire_payload_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
+EXTRA_DIST += tests/unit/golden
+
+# common/, proto/url, proto/fields
+# A test that lets allocations fail lists tests/lib/failmalloc.c and links with these flags.
+FAILMALLOC_WRAP = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strdup,--wrap=strndup \
+	-Wl,--wrap=_mark_point,--wrap=_ck_assert_failed
+common_tests = tests/unit/test_addr tests/unit/test_buf tests/unit/test_err tests/unit/test_fields tests/unit/test_list \
+	tests/unit/test_map tests/unit/test_str tests/unit/test_url
+check_PROGRAMS += $(common_tests)
+TESTS += $(common_tests)
+tests_unit_test_addr_SOURCES = tests/unit/test_addr.c tests/unit/unit.h
+tests_unit_test_addr_LDADD = libcommon.la $(CHECK_LIBS)
+tests_unit_test_buf_SOURCES = tests/unit/test_buf.c tests/lib/failmalloc.c tests/lib/failmalloc.h tests/unit/unit.h
+tests_unit_test_buf_LDADD = libcommon.la $(CHECK_LIBS)
+tests_unit_test_buf_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
+tests_unit_test_err_SOURCES = tests/unit/test_err.c tests/unit/unit.h
+tests_unit_test_err_LDADD = libcommon.la $(CHECK_LIBS)
+tests_unit_test_fields_SOURCES = tests/unit/test_fields.c tests/unit/unit.h
+tests_unit_test_fields_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
+tests_unit_test_list_SOURCES = tests/unit/test_list.c tests/unit/unit.h
+tests_unit_test_list_LDADD = libcommon.la $(CHECK_LIBS)
+tests_unit_test_map_SOURCES = tests/unit/test_map.c tests/lib/failmalloc.c tests/lib/failmalloc.h tests/unit/unit.h
+tests_unit_test_map_LDADD = libcommon.la $(CHECK_LIBS)
+tests_unit_test_map_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
+tests_unit_test_str_SOURCES = tests/unit/test_str.c tests/unit/unit.h
+tests_unit_test_str_LDADD = libcommon.la $(CHECK_LIBS)
+tests_unit_test_url_SOURCES = tests/unit/test_url.c tests/unit/unit.h
+tests_unit_test_url_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
+
+# proto/http1
+http1_tests = tests/unit/test_http1_battery tests/unit/test_http1_decode tests/unit/test_http1_encode \
+	tests/unit/test_http1_length tests/unit/test_http1_rules
+http1_libs = libhttp1.la libproto.la libcommon.la $(CHECK_LIBS)
+check_PROGRAMS += $(http1_tests)
+TESTS += $(http1_tests)
+tests_unit_test_http1_battery_SOURCES = tests/unit/test_http1_battery.c tests/lib/http1_run.h tests/unit/unit.h
+tests_unit_test_http1_battery_LDADD = $(http1_libs)
+tests_unit_test_http1_decode_SOURCES = tests/unit/test_http1_decode.c tests/lib/http1_run.h tests/unit/unit.h
+tests_unit_test_http1_decode_LDADD = $(http1_libs)
+tests_unit_test_http1_encode_SOURCES = tests/unit/test_http1_encode.c tests/unit/unit.h
+tests_unit_test_http1_encode_LDADD = $(http1_libs)
+tests_unit_test_http1_length_SOURCES = tests/unit/test_http1_length.c tests/unit/unit.h
+tests_unit_test_http1_length_LDADD = $(http1_libs)
+tests_unit_test_http1_rules_SOURCES = tests/unit/test_http1_rules.c tests/lib/http1_run.h tests/unit/unit.h
+tests_unit_test_http1_rules_LDADD = $(http1_libs)
+
+# daemon/base
+check_PROGRAMS += tests/unit/test_account tests/unit/test_conf tests/unit/test_log tests/unit/test_loop \
+	tests/unit/test_worker
+TESTS += tests/unit/test_account tests/unit/test_conf tests/unit/test_log tests/unit/test_loop tests/unit/test_worker
+tests_unit_test_account_SOURCES = tests/unit/test_account.c tests/unit/unit.h
+tests_unit_test_account_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_conf_SOURCES = tests/unit/test_conf.c tests/unit/unit.h
+tests_unit_test_conf_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
+tests_unit_test_log_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_loop_SOURCES = tests/unit/test_loop.c tests/unit/unit.h
+tests_unit_test_loop_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_worker_SOURCES = tests/unit/test_worker.c tests/unit/unit.h
+tests_unit_test_worker_LDADD = libreqivod.la $(CHECK_LIBS)

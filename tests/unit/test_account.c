@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of daemon/base/account: life, limits, and fair turns. */
+#include "daemon/base/account.h"
+#include "daemon/base/conf.h"
+#include "tests/unit/unit.h"
+
+#include <reqivo/error.h>
+#include <string.h>
+
+static const uint64_t key[2] = {1, 2};
+static struct loop *loop;
+static struct accounts all;
+static struct account *alice, *bob;
+
+static void setup(void)
+{
+    ck_assert_int_eq(loop_new(&loop), 0);
+    ck_assert_int_eq(accounts_init(&all, loop, key), 0);
+    ck_assert_int_eq(account_get(&all, 1000, &alice), 0);
+    ck_assert_int_eq(account_get(&all, 1001, &bob), 0);
+}
+
+static void teardown(void)
+{
+    account_release(&alice);
+    account_release(&bob);
+    accounts_done(&all);
+    loop_free(loop);
+}
+
+/* ---- life ---- */
+
+static void on_stop(void *owner)
+{
+    (void)owner;
+    loop_stop(loop);
+}
+
+static void run_for(uint64_t us)
+{
+    struct loop_timer timer;
+
+    loop_now_refresh(loop);
+    loop_timer_init(&timer, loop, on_stop, NULL);
+    loop_timer_at(&timer, loop_now_us(loop) + us);
+    loop_run(loop);
+    loop_timer_stop(&timer);
+}
+
+START_TEST(test_one_account_per_uid)
+{
+    struct account *again;
+
+    ck_assert_int_eq(account_get(&all, 1000, &again), 0);
+    ck_assert_ptr_eq(again, alice);
+    ck_assert_ptr_ne(alice, bob);
+    account_release(&again);
+    ck_assert_ptr_null(again);
+    ck_assert_uint_eq(alice->refs, 1);
+}
+END_TEST
+
+START_TEST(test_dies_after_linger)
+{
+    all.linger_us = 30000;
+    account_release(&bob);
+    ck_assert_uint_eq(rqv_map_count(&all.map), 2);
+    ck_assert_int_eq(account_get(&all, 1001, &bob), 0); /* back in time */
+    ck_assert_uint_eq(all.idle_count, 0);
+    run_for(60000);
+    ck_assert_uint_eq(rqv_map_count(&all.map), 2);
+    account_release(&bob);
+    run_for(100000);
+    ck_assert_uint_eq(rqv_map_count(&all.map), 1);
+    ck_assert_uint_eq(all.idle_count, 0);
+}
+END_TEST
+
+START_TEST(test_idle_accounts_are_bounded)
+{
+    struct account *one;
+
+    for (uid_t uid = 5000; uid < 5000 + 2 * ACCOUNTS_IDLE_MAX; uid++) {
+        ck_assert_int_eq(account_get(&all, uid, &one), 0);
+        account_release(&one);
+    }
+    ck_assert_uint_eq(all.idle_count, ACCOUNTS_IDLE_MAX);
+    ck_assert_uint_eq(rqv_map_count(&all.map), ACCOUNTS_IDLE_MAX + 2);
+}
+END_TEST
+
+/* ---- charging ---- */
+
+START_TEST(rule_b9_6_memory_is_charged_to_the_uid)
+{
+    all.limit_uid[ACCOUNT_MEMORY] = 1000;
+    all.limit_all[ACCOUNT_MEMORY] = 4000;
+    ck_assert_int_eq(account_charge(alice, ACCOUNT_MEMORY, 1000), 0);
+    ck_assert_int_eq(account_charge(alice, ACCOUNT_MEMORY, 1), REQIVO_E_LIMIT_MEMORY);
+    ck_assert_int_eq(account_charge(alice, ACCOUNT_MEMORY, SIZE_MAX), REQIVO_E_LIMIT_MEMORY);
+    ck_assert_uint_eq(alice->refused[ACCOUNT_MEMORY], 2);
+    ck_assert_uint_eq(alice->used[ACCOUNT_MEMORY], 1000);
+    ck_assert_int_eq(account_charge(bob, ACCOUNT_MEMORY, 500), 0); /* his own share */
+    ck_assert_uint_eq(all.used[ACCOUNT_MEMORY], 1500);
+    account_refund(alice, ACCOUNT_MEMORY, 1000);
+    account_refund(bob, ACCOUNT_MEMORY, 500);
+    ck_assert_uint_eq(all.used[ACCOUNT_MEMORY], 0);
+    ck_assert_uint_eq(alice->peak_memory, 1000);
+}
+END_TEST
+
+START_TEST(rule_b9_3_no_uid_above_three_quarters)
+{
+    all.limit_uid[ACCOUNT_PEERS] = 4096;
+    all.limit_all[ACCOUNT_PEERS] = 100;
+    ck_assert_int_eq(account_charge(alice, ACCOUNT_PEERS, 75), 0);
+    ck_assert_int_eq(account_charge(alice, ACCOUNT_PEERS, 1), REQIVO_E_LIMIT_PEERS);
+    ck_assert_int_eq(account_charge(bob, ACCOUNT_PEERS, 25), 0);
+    ck_assert_int_eq(account_charge(bob, ACCOUNT_PEERS, 1), REQIVO_E_LIMIT_PEERS); /* the total */
+    ck_assert_int_eq(account_check(bob, ACCOUNT_PEERS, 1), REQIVO_E_LIMIT_PEERS);
+    ck_assert_uint_eq(bob->refused[ACCOUNT_PEERS], 1);
+    account_refund(alice, ACCOUNT_PEERS, 75);
+    account_refund(bob, ACCOUNT_PEERS, 25);
+    all.limit_all[ACCOUNT_PEERS] = 1; /* three quarters of one are one */
+    ck_assert_int_eq(account_charge(bob, ACCOUNT_PEERS, 1), 0);
+    account_refund(bob, ACCOUNT_PEERS, 1);
+}
+END_TEST
+
+START_TEST(test_codes_of_kinds)
+{
+    memset(all.limit_uid, 0, sizeof(all.limit_uid));
+    ck_assert_int_eq(account_charge(bob, ACCOUNT_REQUESTS, 1), REQIVO_E_LIMIT_REQUESTS);
+    ck_assert_int_eq(account_charge(bob, ACCOUNT_CONNS, 1), REQIVO_E_LIMIT_REQUESTS);
+    ck_assert_int_eq(account_charge(bob, ACCOUNT_TRUSTS, 1), REQIVO_E_LIMIT_TRUST);
+}
+END_TEST
+
+static void limits_of(struct conf *conf, uint64_t nofile, size_t peers, size_t conns, bool as_asked)
+{
+    ck_assert_int_eq(accounts_limits_from_conf(&all, conf, nofile), as_asked);
+    ck_assert_uint_eq(all.limit_all[ACCOUNT_PEERS], peers);
+    ck_assert_uint_eq(all.limit_all[ACCOUNT_CONNS], conns);
+}
+
+START_TEST(rule_b10_2_totals_follow_the_descriptors)
+{
+    struct conf conf;
+
+    conf_defaults(&conf);
+    limits_of(&conf, 65536, 32736, 32736, true);
+    ck_assert_uint_eq(all.limit_uid[ACCOUNT_MEMORY], 64u << 20);
+    ck_assert_uint_eq(all.limit_all[ACCOUNT_REQUESTS], 32768);
+    limits_of(&conf, 1064, 500, 500, true);
+    limits_of(&conf, 10, 8, 8, true);
+    conf.peers_total = 900;
+    limits_of(&conf, 1064, 875, 125, false);
+    conf.peers_total = 800;
+    limits_of(&conf, 1064, 800, 200, true);
+    conf.connections_total = 300;
+    limits_of(&conf, 1064, 800, 200, false);
+    conf.peers_total = 0;
+    limits_of(&conf, 1064, 700, 300, true);
+}
+END_TEST
+
+/* ---- fair turns ---- */
+
+struct worker_of_test {
+    struct fair_item item;
+    unsigned left;
+};
+
+static unsigned served[2], order_of_bob;
+
+static bool on_turn_alice(void *owner)
+{
+    struct worker_of_test *w = owner;
+
+    served[0]++;
+    return --w->left > 0;
+}
+
+static bool on_turn_bob(void *owner)
+{
+    struct worker_of_test *w = owner;
+
+    served[1]++;
+    if (!order_of_bob)
+        order_of_bob = served[0] + 1;
+    return --w->left > 0;
+}
+
+START_TEST(rule_b10_1_fairness)
+{
+    static struct worker_of_test many[1000], single;
+
+    for (int i = 0; i < 1000; i++) {
+        many[i].left = 10;
+        fair_item_init(&many[i].item, alice, on_turn_alice, &many[i]);
+        fair_queue(&many[i].item);
+    }
+    single.left = 1;
+    fair_item_init(&single.item, bob, on_turn_bob, &single);
+    fair_queue(&single.item);
+    loop_settle(loop);
+    ck_assert_uint_eq(served[0], 10000);
+    ck_assert_uint_eq(served[1], 1);
+    ck_assert_uint_le(order_of_bob, 2); /* after at most one of the first's */
+}
+END_TEST
+
+static void on_last(void *owner)
+{
+    loop_stop(owner);
+}
+
+/* A turn ends when its budget is spent, however much is waiting, and the next one goes on. */
+START_TEST(rule_b10_1_budget)
+{
+    struct worker_of_test busy = {.left = 1000000};
+    struct loop_task stop;
+
+    fair_item_init(&busy.item, alice, on_turn_alice, &busy);
+    fair_queue(&busy.item);
+    loop_task_init(&stop, on_last, loop);
+    loop_task_queue(loop, &stop, LOOP_FREE);
+    loop_run(loop);
+    ck_assert_uint_eq(served[0], ACCOUNTS_BUDGET);
+    loop_task_queue(loop, &stop, LOOP_FREE);
+    loop_run(loop);
+    ck_assert_uint_eq(served[0], 2 * ACCOUNTS_BUDGET);
+    fair_drop(&busy.item);
+    fair_drop(&busy.item);
+    loop_task_queue(loop, &stop, LOOP_FREE);
+    loop_run(loop);
+    ck_assert_uint_eq(served[0], 2 * ACCOUNTS_BUDGET);
+    ck_assert(rqv_list_empty(&all.ring));
+}
+END_TEST
+
+static struct worker_of_test *heap_item;
+static struct account *heap_account;
+
+static bool on_free_self(void *owner)
+{
+    ck_assert_ptr_eq(owner, heap_item);
+    free(heap_item);
+    heap_item = NULL;
+    all.linger_us = 0;
+    account_release(&heap_account);
+    return false;
+}
+
+START_TEST(test_item_may_free_itself)
+{
+    ck_assert_int_eq(account_get(&all, 7, &heap_account), 0);
+    heap_item = calloc(1, sizeof(*heap_item));
+    ck_assert_ptr_nonnull(heap_item);
+    fair_item_init(&heap_item->item, heap_account, on_free_self, heap_item);
+    fair_queue(&heap_item->item);
+    fair_queue(&heap_item->item);
+    loop_settle(loop);
+    ck_assert_ptr_null(heap_item);
+    run_for(5000);
+    ck_assert_uint_eq(rqv_map_count(&all.map), 2);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("account");
+    TCase *tcase = tcase_create("account");
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, test_one_account_per_uid);
+    tcase_add_test(tcase, test_dies_after_linger);
+    tcase_add_test(tcase, test_idle_accounts_are_bounded);
+    tcase_add_test(tcase, rule_b9_6_memory_is_charged_to_the_uid);
+    tcase_add_test(tcase, rule_b9_3_no_uid_above_three_quarters);
+    tcase_add_test(tcase, test_codes_of_kinds);
+    tcase_add_test(tcase, rule_b10_2_totals_follow_the_descriptors);
+    tcase_add_test(tcase, rule_b10_1_fairness);
+    tcase_add_test(tcase, rule_b10_1_budget);
+    tcase_add_test(tcase, test_item_may_free_itself);
+    suite_add_tcase(s, tcase);
+    return s;
+}
+
+UNIT_MAIN(suite)
