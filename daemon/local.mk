@@ -46,14 +46,3 @@ libreqivod_la_SOURCES += \
 	daemon/net/stream.c daemon/net/stream.h daemon/net/stream_internal.h daemon/net/stream_tls.c \
 	daemon/net/tls.c daemon/net/tls.h daemon/net/tls_internal.h \
 	daemon/net/tls_check.c daemon/net/tls_ticket.c daemon/net/tls_trust.c
-
-# daemon/net
-libreqivod_la_SOURCES += \
-	daemon/net/dial.c daemon/net/dial.h daemon/net/dial_internal.h daemon/net/dial_race.c \
-	daemon/net/idn.c daemon/net/idn.h \
-	daemon/net/policy.c daemon/net/policy.h \
-	daemon/net/resolver.c daemon/net/resolver.h daemon/net/resolver_ares.c daemon/net/resolver_cache.c \
-	daemon/net/resolver_internal.h daemon/net/resolver_system.c \
-	daemon/net/stream.c daemon/net/stream.h daemon/net/stream_internal.h daemon/net/stream_tls.c \
-	daemon/net/tls.c daemon/net/tls.h daemon/net/tls_check.c daemon/net/tls_internal.h \
-	daemon/net/tls_ticket.c daemon/net/tls_trust.c

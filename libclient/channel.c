@@ -157,12 +157,13 @@ void rqv_channel_down(struct rqv_channel *channel, uint64_t now_ms)
     if (channel->fd >= 0)
         close(channel->fd);
     channel->last_fd = channel->fd;
+    if (channel->state != RQV_CHANNEL_GREETING) /* a daemon that never said HELLO was not there */
+        channel->down_since_ms = now_ms;
     channel->fd = -1;
     channel->state = RQV_CHANNEL_DOWN;
     channel->peer_uid = -1;
     channel->broken = 0;
     channel->blocked = false;
-    channel->down_since_ms = now_ms;
     rqv_buf_done(&channel->in);
     rqv_buf_wipe(&channel->out);
     plan_retry(channel, now_ms);

@@ -17,6 +17,8 @@
 
 #include <errno.h>
 
+enum { FILLS_PER_TURN = 4, FILLS_AFTER_END = 64 };
+
 void rqv_client_connect(struct reqivo_client *client, uint64_t now_ms)
 {
     struct rqv_channel *channel = &client->channel;
@@ -62,7 +64,8 @@ static void arm_all(struct reqivo_client *client)
 /* One exchange of the lost connection. */
 static void lose(struct reqivo_client *client, struct rqv_exchange *x, const struct rqv_loss *loss)
 {
-    x->sent = rqv_exchange_sent(client, x, loss->drained);
+    if (!loss->unheard)
+        x->sent = rqv_exchange_sent(client, x, loss->drained);
     if (loss->replay && rqv_exchange_replay(client, x))
         return;
     x->response->err.sys_errno = loss->sys_errno;
@@ -80,6 +83,7 @@ void rqv_client_lost(struct reqivo_client *client, const struct rqv_loss *given)
         loss.code = client->goaway_code;
         loss.detail = client->goaway_detail;
         loss.replay = false;
+        loss.unheard = client->daemon_name[0] == '\0';
     }
     rqv_list_for_each_safe (node, next, &client->all) {
         struct rqv_exchange *x = RQV_LIST_OF(node, struct rqv_exchange, all);
@@ -126,4 +130,46 @@ void rqv_client_timers(struct reqivo_client *client, uint64_t now_ms)
             rqv_exchange_expire(client, x, now_ms);
     }
     arm_all(client);
+}
+
+/* ---- reading ---- */
+
+static void lose_after_end(struct reqivo_client *client, bool drained)
+{
+    const struct rqv_loss loss = {.code = REQIVO_E_DAEMON_LOST,
+                                  .sys_errno = client->channel.broken,
+                                  .detail = "the daemon closed the connection",
+                                  .drained = drained,
+                                  .replay = true};
+
+    rqv_client_lost(client, &loss);
+}
+
+int rqv_client_receive(struct reqivo_client *client)
+{
+    int fills = client->channel.broken ? FILLS_AFTER_END : FILLS_PER_TURN;
+
+    for (int i = 0; i < fills; i++) {
+        const char *why = NULL;
+        int filled = rqv_channel_fill(&client->channel);
+        if (filled < 0)
+            return filled;
+        if (filled == RQV_FILL_NONE)
+            break;
+        if (filled == RQV_FILL_END) {
+            lose_after_end(client, true);
+            return 0;
+        }
+        int r = rqv_client_decode(client, &why);
+        if (r < 0) {
+            const struct rqv_loss violation = {.code = r, .detail = why};
+            rqv_client_lost(client, &violation);
+            return 0;
+        }
+        if (filled == RQV_FILL_SHORT && !client->channel.broken)
+            break;
+    }
+    if (client->channel.broken)
+        lose_after_end(client, false);
+    return 0;
 }

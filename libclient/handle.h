@@ -70,6 +70,7 @@ struct rqv_loss {
     const char *detail;
     bool drained; /* all that the daemon ever sent has been read */
     bool replay;  /* requests may be sent again to its successor */
+    bool unheard; /* refused in place of HELLO: nothing of this connection has been acted upon */
 };
 /* Connects if it is time to, and queues HELLO. */
 void rqv_client_connect(struct reqivo_client *client, uint64_t now_ms);
@@ -81,10 +82,11 @@ void rqv_client_timers(struct reqivo_client *client, uint64_t now_ms);
 void rqv_client_arm(struct reqivo_client *client,
                     const struct rqv_exchange *x); /* its deadline has changed */
 
-/* ---- receive.c ---- */
-
 /* Reads and decodes. 0 or -ENOMEM; violations and EOF take the channel down. */
 int rqv_client_receive(struct reqivo_client *client);
+
+/* ---- receive.c ---- */
+
 /* The sans-I/O half: decodes what lies in the channel's in buffer. 0, or a code, with *ret_why, for which the
  * channel must be taken down. */
 int rqv_client_decode(struct reqivo_client *client, const char **ret_why);

@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { FILLS_PER_TURN = 4, FILLS_AFTER_END = 64, STATUS_NOT_MODIFIED = 304 };
+enum { STATUS_NOT_MODIFIED = 304 };
 
 #define DEFAULT_MAX_BODY ((uint64_t)64 * 1024 * 1024)
 
@@ -262,6 +262,18 @@ static int on_exchange_frame(struct reqivo_client *client, struct rqv_exchange *
     }
 }
 
+/* Of an upload of certificates, or of an exchange that is no more. A set that was refused is uploaded again
+ * when it is wanted again; one that was taken keeps its name. */
+static int on_other_done(struct reqivo_client *client, struct frame *frame)
+{
+    struct rqv_done done;
+    int r = rqv_wire_decode_done(frame->payload, &done, &frame->why);
+
+    if (r == 0 && done.code < 0)
+        rqv_trust_forget_uploads(&client->trust, frame->header->id);
+    return r;
+}
+
 static int on_frame(struct reqivo_client *client, struct frame *frame)
 {
     uint64_t id = frame->header->id;
@@ -277,10 +289,7 @@ static int on_frame(struct reqivo_client *client, struct frame *frame)
     struct rqv_exchange *x = rqv_client_find(client, id);
     if (x && (x->state == RQV_X_SENT || x->state == RQV_X_ANSWERED))
         return on_exchange_frame(client, x, frame);
-    if (!x && frame->header->type == RQV_WIRE_DONE)
-        rqv_trust_forget_uploads(&client->trust,
-                                 id); /* a set that was refused is uploaded again when wanted */
-    return 0;
+    return !x && frame->header->type == RQV_WIRE_DONE ? on_other_done(client, frame) : 0;
 }
 
 int rqv_client_decode(struct reqivo_client *client, const char **ret_why)
@@ -301,44 +310,4 @@ int rqv_client_decode(struct reqivo_client *client, const char **ret_why)
             return r;
         }
     }
-}
-
-static void lose_after_end(struct reqivo_client *client, bool drained)
-{
-    const struct rqv_loss loss = {.code = REQIVO_E_DAEMON_LOST,
-                                  .sys_errno = client->channel.broken,
-                                  .detail = "the daemon closed the connection",
-                                  .drained = drained,
-                                  .replay = true};
-
-    rqv_client_lost(client, &loss);
-}
-
-int rqv_client_receive(struct reqivo_client *client)
-{
-    int fills = client->channel.broken ? FILLS_AFTER_END : FILLS_PER_TURN;
-
-    for (int i = 0; i < fills; i++) {
-        const char *why = NULL;
-        int filled = rqv_channel_fill(&client->channel);
-        if (filled < 0)
-            return filled;
-        if (filled == RQV_FILL_NONE)
-            break;
-        if (filled == RQV_FILL_END) {
-            lose_after_end(client, true);
-            return 0;
-        }
-        int r = rqv_client_decode(client, &why);
-        if (r < 0) {
-            const struct rqv_loss violation = {.code = r, .detail = why};
-            rqv_client_lost(client, &violation);
-            return 0;
-        }
-        if (filled == RQV_FILL_SHORT && !client->channel.broken)
-            break;
-    }
-    if (client->channel.broken)
-        lose_after_end(client, false);
-    return 0;
 }

@@ -16,7 +16,10 @@ enum { SOURCE_RETRY_MS = 10 };
 static void run_until_over(struct reqivo_client *client, struct rqv_exchange *x)
 {
     while (!rqv_exchange_is_over(x)) {
-        int r = rqv_client_poll(client, x->body_blocked ? SOURCE_RETRY_MS : -1);
+        int r = rqv_client_turn(client,
+                                false); /* asks the source, if there is one, so that the answer is known */
+        if (r == 0 && x->state != RQV_X_DONE)
+            r = rqv_client_poll(client, x->body_blocked ? SOURCE_RETRY_MS : -1);
         if (r < 0 && r != -EINTR && x->state != RQV_X_DONE)
             rqv_exchange_abort(client, x, r, NULL);
         if (x->body_blocked)

@@ -15,3 +15,14 @@ libhttp1_la_SOURCES = \
 	proto/http1_chunk.c proto/http1_decode.c proto/http1_encode.c proto/http1_gate.c proto/http1_length.c \
 	proto/http1_parser.c
 libhttp1_la_LIBADD = $(HTTP_PARSER_LIBS)
+# WebSocket. ws_deflate.c alone needs zlib.
+noinst_LTLIBRARIES += libws.la
+libws_la_SOURCES = \
+	proto/utf8.c proto/utf8.h \
+	proto/ws_accept.c proto/ws_accept.h \
+	proto/ws_deflate.c proto/ws_deflate.h \
+	proto/ws_extension.c proto/ws_handshake.c proto/ws_handshake.h \
+	proto/ws_frame.c proto/ws_frame.h \
+	proto/ws_message.h proto/ws_receive.c proto/ws_send.c
+libws_la_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
+libws_la_LIBADD = $(ZLIB_LIBS)

@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUEUE_KEEP_MAX 262144 /* larger blocks are not worth keeping */
+#define QUEUE_KEEP_MAX   262144 /* larger blocks are not worth keeping */
+#define QUEUE_KEEP_LARGE 16     /* of more than QUEUE_BLOCK */
 
 void queue_pool_init(struct queue_pool *pool)
 {
     pool->count = 0;
+    pool->large = 0;
 }
 
 void queue_pool_done(struct queue_pool *pool)
@@ -35,29 +37,42 @@ static void queue_recharge(struct queue *queue, size_t cap)
     queue->charged = cap;
 }
 
-/* Takes a block off the free list; false when there is none. */
-static bool queue_take_block(struct queue *queue)
+/* The last block of the free list that holds n bytes and is neither over the queue's max nor a waste; false
+ * when there is none. */
+static bool queue_take_block(struct queue *queue, size_t n)
 {
     struct queue_pool *pool = queue->pool;
+    size_t most = n > QUEUE_BLOCK / 4 ? 4 * n : QUEUE_BLOCK;
+    unsigned at = pool->count;
 
-    if (pool->count == 0)
+    most = most < queue->buf.max ? most : queue->buf.max;
+    while (at > 0 && (pool->free[at - 1].cap < n || pool->free[at - 1].cap > most))
+        at--;
+    if (at == 0)
         return false;
-    size_t cap = pool->free[pool->count - 1].cap;
+    size_t cap = pool->free[--at].cap;
     if (account_charge(queue->account, ACCOUNT_MEMORY, cap) < 0)
         return false;
-    pool->count--;
-    queue->buf.data = pool->free[pool->count].data;
+    queue->buf.data = pool->free[at].data;
     queue->buf.cap = cap;
     queue->charged = cap;
+    pool->free[at] = pool->free[--pool->count];
+    pool->large -= cap > QUEUE_BLOCK;
     return true;
+}
+
+static bool queue_keeps(const struct queue_pool *pool, size_t cap)
+{
+    return cap <= QUEUE_KEEP_MAX && pool->count < sizeof pool->free / sizeof pool->free[0] &&
+           (cap <= QUEUE_BLOCK || pool->large < QUEUE_KEEP_LARGE);
 }
 
 static void queue_give_block(struct queue *queue)
 {
     struct queue_pool *pool = queue->pool;
 
-    if (queue->buf.data && queue->buf.cap <= QUEUE_KEEP_MAX &&
-        pool->count < sizeof pool->free / sizeof pool->free[0]) {
+    if (queue->buf.data && queue_keeps(pool, queue->buf.cap)) {
+        pool->large += queue->buf.cap > QUEUE_BLOCK;
         pool->free[pool->count].data = queue->buf.data;
         pool->free[pool->count].cap = queue->buf.cap;
         pool->count++;
@@ -79,11 +94,11 @@ int queue_reserve(struct queue *queue, size_t n)
     struct rqv_buf *buf = &queue->buf;
     uint8_t *room;
 
-    if (buf->data && n <= buf->cap - buf->end)
+    if (n == 0 || (buf->data && n <= buf->cap - buf->end))
         return 0;
     if (n > buf->max || rqv_buf_len(buf) > buf->max - n)
         return REQIVO_E_LIMIT_MEMORY;
-    if (!buf->data && queue_take_block(queue) && n <= buf->cap)
+    if (!buf->data && queue_take_block(queue, n))
         return 0;
 
     /* rqv_buf doubles: charge the most that it may take, then what it took. */

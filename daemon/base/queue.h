@@ -16,7 +16,7 @@
 #define QUEUE_BLOCK 16384
 
 struct queue_pool {
-    unsigned count;
+    unsigned count, large; /* large: of more than QUEUE_BLOCK; they never fill the list */
     struct {
         uint8_t *data;
         size_t cap;

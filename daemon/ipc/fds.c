@@ -43,20 +43,29 @@ bool fds_refuse(int listener)
     return setsockopt(listener, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off) == 0;
 }
 
-static void close_elsewhere(struct peer *peer, const int *fds, unsigned count)
+/* False: they are still open. */
+static bool close_elsewhere(struct peer *peer, const int *fds, unsigned count)
 {
     struct close_job *own = malloc(sizeof *own);
 
     if (!own)
-        return; /* leaked rather than blocked on; the peer is closed, so it cannot go on */
+        return false;
     memset(&own->job, 0, sizeof own->job);
     own->job.work = close_work;
     own->job.done = close_done;
     own->job.uid = peer->uid;
     own->count = count;
     memcpy(own->fds, fds, count * sizeof fds[0]);
-    if (worker_submit(peer->ipc->use.closer, &own->job) < 0)
-        free(own);
+    if (worker_submit(peer->ipc->use.closer, &own->job) == 0)
+        return true;
+    free(own);
+    return false;
+}
+
+void fds_close(struct peer *peer, int fd)
+{
+    if (!peer->ipc->collect_fds || !close_elsewhere(peer, &fd, 1))
+        close(fd);
 }
 
 ssize_t fds_recv(struct peer *peer, void *room, size_t size)
@@ -79,7 +88,7 @@ ssize_t fds_recv(struct peer *peer, void *room, size_t size)
         int fds[FDS_MAX];
         unsigned count = (unsigned)((cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int));
         memcpy(fds, CMSG_DATA(cmsg), count * sizeof(int));
-        close_elsewhere(peer, fds, count);
+        (void)close_elsewhere(peer, fds, count); /* else leaked rather than blocked on: this peer ends now */
         came = true;
     }
     if (!came)

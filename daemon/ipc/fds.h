@@ -17,5 +17,8 @@
 bool fds_refuse(int listener);
 /* As recv(), with any descriptors taken off and closed elsewhere; then -1 with EPROTO. */
 ssize_t fds_recv(struct peer *peer, void *room, size_t size);
+/* Closes the peer's socket. Where descriptors may lie in it unread, on the thread: the kernel closes those
+ * with it. */
+void fds_close(struct peer *peer, int fd);
 
 #endif

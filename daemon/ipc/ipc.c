@@ -24,6 +24,8 @@
 #define ACCEPT_REST_US 100000 /* after EMFILE and its like */
 #define SILENT_PER_UID 256    /* connections without HELLO: security.md B9-2, design.md 8 */
 #define DRAIN_STEP_US  20000
+#define HUNGRY_US      20000
+#define HUNGRY_TICKS   25 /* without memory for so long: a request that only waits must go */
 
 /* ---- the socket ---- */
 
@@ -220,16 +222,17 @@ static void on_accept(void *owner, unsigned events)
     (void)events;
     for (int n = 0; n < ACCEPTS; n++) {
         int fd = accept4(ipc->accept.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int why = errno;
         if (fd >= 0) {
             welcome(ipc, fd);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            log_error("accept: %s; resting for a moment", strerror(errno));
+        if (why == EMFILE || why == ENFILE || why == ENOMEM || why == ENOBUFS) {
+            log_error("accept: %s; resting for a moment", strerror(why));
             loop_io_set(&ipc->accept, 0);
             loop_timer_at(&ipc->accept_pause, loop_now_us(ipc->use.loop) + ACCEPT_REST_US);
         }
-        if (errno != EINTR && errno != ECONNABORTED)
+        if (why != EINTR && why != ECONNABORTED)
             return;
     }
 }
@@ -240,6 +243,49 @@ static void on_accept_again(void *owner)
 
     if (ipc->accept.fd >= 0)
         loop_io_set(&ipc->accept, LOOP_READ);
+}
+
+/* ---- memory ---- */
+
+/* Bodies of requests that wait for a connection may hold all of a user's memory, while those that have one
+ * wait for frames that cannot be read: then the largest that waits ends with the limit's error. */
+static void relieve(struct ipc *ipc, const struct account *account)
+{
+    struct exchange *largest = NULL;
+
+    rqv_list_for_each (node, &ipc->peers) {
+        struct peer *peer = RQV_LIST_OF(node, struct peer, node);
+        if (peer->account != account)
+            continue;
+        rqv_list_for_each (item, &peer->exchange_list) {
+            struct exchange *x = RQV_LIST_OF(item, struct exchange, peer_node);
+            if (exchange_unstarted(x) && queue_len(&x->body) > (largest ? queue_len(&largest->body) : 0))
+                largest = x;
+        }
+    }
+    if (largest)
+        exchange_cancel(largest, REQIVO_E_LIMIT_MEMORY,
+                        "the user's share of memory is used up by request bodies that wait");
+}
+
+static void on_hungry(void *owner)
+{
+    struct ipc *ipc = owner;
+
+    rqv_list_for_each (node, &ipc->peers) {
+        struct peer *peer = RQV_LIST_OF(node, struct peer, node);
+        if (!peer->hungry)
+            continue;
+        if (++peer->hungry_ticks > HUNGRY_TICKS)
+            relieve(ipc, peer->account);
+        peer_feed(peer);
+    }
+}
+
+void ipc_hungry(struct ipc *ipc)
+{
+    if (ipc->hungry.at_us == UINT64_MAX)
+        loop_timer_at(&ipc->hungry, loop_now_us(ipc->use.loop) + HUNGRY_US);
 }
 
 /* ---- the end ---- */
@@ -307,6 +353,7 @@ void ipc_done(struct ipc *ipc)
     rqv_list_for_each_safe (node, next, &ipc->peers)
         peer_end(RQV_LIST_OF(node, struct peer, node));
     loop_timer_stop(&ipc->hello);
+    loop_timer_stop(&ipc->hungry);
     loop_timer_stop(&ipc->drain);
 }
 
@@ -319,6 +366,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     loop_io_init(&ipc->accept, params->loop, on_accept, ipc);
     loop_timer_init(&ipc->accept_pause, params->loop, on_accept_again, ipc);
     loop_timer_init(&ipc->hello, params->loop, on_hello_due, ipc);
+    loop_timer_init(&ipc->hungry, params->loop, on_hungry, ipc);
     loop_timer_init(&ipc->drain, params->loop, on_drain, ipc);
     ipc->overflow_uid = read_overflow_uid();
     ipc->started_us = loop_now_us(params->loop);

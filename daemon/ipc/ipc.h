@@ -35,6 +35,7 @@ struct ipc {
     struct loop_io accept;
     struct loop_timer accept_pause; /* after EMFILE and its like */
     struct loop_timer hello;        /* the oldest peer that has not said HELLO */
+    struct loop_timer hungry;       /* peers for whose frames no memory is left */
     struct loop_timer drain;
     struct rqv_list peers, silent; /* all; those without HELLO, oldest first */
     unsigned count;
@@ -53,5 +54,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
  * done or conf->drain_ms have passed. */
 void ipc_drain(struct ipc *ipc);
 void ipc_done(struct ipc *ipc);
+/* A peer->hungry one gets another turn in a moment. */
+void ipc_hungry(struct ipc *ipc);
 
 #endif

@@ -93,7 +93,7 @@ void peer_close(struct peer *peer, const char *why)
     trusts_done(peer);
     int fd = peer->io.fd;
     loop_io_stop(&peer->io);
-    close(fd);
+    fds_close(peer, fd);
     fair_drop(&peer->turn);
     loop_task_drop(&peer->flush);
     queue_done(&peer->in);
@@ -102,6 +102,9 @@ void peer_close(struct peer *peer, const char *why)
     rqv_list_remove(&peer->silent_node);
     peer->ipc->count--;
     account_refund(peer->account, ACCOUNT_PEERS, 1);
+    /* Its pools hold the account, so this is where its linger time begins (origins.c). */
+    if (peer->account->used[ACCOUNT_PEERS] == 0)
+        peer->account->unused_since_us = loop_now_us(peer->ipc->use.loop);
     account_release(&peer->account);
     loop_task_queue(peer->ipc->use.loop, &peer->reap, LOOP_FREE);
 }
@@ -120,11 +123,34 @@ void peer_fault(struct peer *peer, const char *why)
 
 /* ---- writing ---- */
 
+static bool peer_is_full(const struct peer *peer)
+{
+    return queue_len(&peer->out) > PEER_OUT_HIGH;
+}
+
+/* Readiness tells nothing of frames that lie in `in` already, so a turn that was put off is asked for here.
+ */
 static void peer_arm(struct peer *peer)
 {
-    bool full = queue_len(&peer->out) > PEER_OUT_HIGH;
+    bool rests = peer_is_full(peer) || peer->hungry;
 
-    loop_io_set(&peer->io, (full ? 0 : LOOP_READ) | (peer->write_blocked ? LOOP_WRITE : 0));
+    loop_io_set(&peer->io, (rests ? 0 : LOOP_READ) | (peer->write_blocked ? LOOP_WRITE : 0));
+    if (peer->held && !rests) {
+        peer->held = false;
+        fair_queue(&peer->turn);
+    }
+}
+
+static void peer_hold(struct peer *peer)
+{
+    peer->held = true;
+    peer_arm(peer);
+}
+
+void peer_feed(struct peer *peer)
+{
+    peer->hungry = false;
+    peer_arm(peer);
 }
 
 /* Those who waited for room in `out`. */
@@ -267,8 +293,13 @@ static bool peer_turn_read(struct peer *peer, unsigned *budget)
     size_t have = queue_len(&peer->in);
 
     if (have > 0) {
-        if (queue_reserve(&peer->in, PEER_READ) < 0)
-            return false; /* over the memory of this user: its own turn comes again when some is given back */
+        if (queue_reserve(&peer->in, PEER_READ) < 0) { /* over the memory of this user */
+            peer->hungry = true;
+            peer_hold(peer);
+            ipc_hungry(peer->ipc);
+            return false;
+        }
+        peer->hungry_ticks -= peer->hungry_ticks > 0;
         long n = peer_read(peer, peer->in.buf.data + peer->in.buf.end, PEER_READ);
         if (n <= 0)
             return false;
@@ -294,9 +325,10 @@ static bool peer_turn(void *owner)
     struct peer *peer = owner;
     unsigned budget = PEER_FRAMES;
 
-    if (peer->state == PEER_CLOSED || queue_len(&peer->out) > PEER_OUT_HIGH) {
-        if (peer->state != PEER_CLOSED)
-            peer_arm(peer);
+    if (peer->state == PEER_CLOSED)
+        return false;
+    if (peer_is_full(peer)) {
+        peer_hold(peer);
         return false;
     }
     if (queue_len(&peer->in) > 0 && !peer_turn_stashed(peer, &budget))

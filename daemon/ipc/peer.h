@@ -49,10 +49,13 @@ struct peer {
     struct wait_source source;
     uint64_t last_id;
     uint64_t since_us;
-    bool write_blocked; /* the kernel's buffer is full */
-    bool stalled;       /* an exchange waits for room in `out` */
-    bool dispatching;
-    bool broken; /* writing failed: closes at the end of the turn */
+    bool write_blocked;    /* the kernel's buffer is full */
+    bool stalled;          /* an exchange waits for room in `out` */
+    bool held;             /* its turn came while `out` was full, or no memory was left for its frames */
+    bool hungry;           /* the latter: ipc's timer gives it another turn */
+    unsigned hungry_ticks; /* of ipc's timer, since there was memory last */
+    bool broken;           /* writing failed: closes at the end of the turn */
+    uint64_t caps;         /* of its HELLO */
 };
 
 /* Takes the fd on success. -ENOMEM or a limit. */
@@ -65,6 +68,7 @@ void peer_goaway(struct peer *peer, int code, const char *detail); /* lists and 
 int peer_room(struct peer *peer, size_t n);
 bool peer_flush_now(struct peer *peer); /* true when nothing waits any more */
 void peer_done(struct peer *peer, uint64_t id, const struct rqv_done *done);
+void peer_feed(struct peer *peer);                   /* there may be memory for its frames again */
 void peer_fault(struct peer *peer, const char *why); /* a violation of the wire: GOAWAY and close */
 
 /* peer_frames.c: one frame of the program; false when the peer is closed. */

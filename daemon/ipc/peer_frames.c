@@ -27,13 +27,8 @@ static bool on_hello(struct peer *peer, struct rqv_str payload)
 
     if (rqv_wire_decode_hello(payload, &hello, &why) < 0)
         return fault(peer, why);
-    if (rqv_wire_version(&hello) < 0) {
-        peer_goaway(peer, REQIVO_E_VERSION, rqv_err_text(REQIVO_E_VERSION));
-        peer_flush_now(peer);
-        peer_close(peer, "no protocol version in common");
-        return false;
-    }
     peer->state = PEER_OPEN;
+    peer->caps = hello.caps;
     rqv_list_remove(&peer->silent_node);
     struct rqv_hello answer = {
         .magic = RQV_WIRE_MAGIC,
@@ -46,6 +41,12 @@ static bool on_hello(struct peer *peer, struct rqv_str payload)
     };
     if (peer_room(peer, 256) < 0 || rqv_wire_encode_hello(&peer->out.buf, &answer) < 0)
         return fault(peer, "no memory to greet");
+    if (rqv_wire_version(&hello) < 0) {
+        peer_goaway(peer, REQIVO_E_VERSION, rqv_err_text(REQIVO_E_VERSION));
+        peer_flush_now(peer);
+        peer_close(peer, "no protocol version in common");
+        return false;
+    }
     if (peer->ipc->draining)
         peer_goaway(peer, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
     return true;

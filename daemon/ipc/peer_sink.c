@@ -22,9 +22,11 @@ static int sink_begun(struct exchange *x)
     struct peer *peer = x->owner;
 
     if (!x->begun_queued) {
-        if (peer_room(peer, RQV_WIRE_HEADER) < 0 ||
-            rqv_wire_encode_empty(&peer->out.buf, RQV_WIRE_BEGUN, x->id) < 0)
-            return -EAGAIN; /* comes again when the queue has drained */
+        int rc = peer_room(peer, RQV_WIRE_HEADER);
+        if (rc == 0)
+            rc = rqv_wire_encode_empty(&peer->out.buf, RQV_WIRE_BEGUN, x->id);
+        if (rc < 0)
+            return rc;
         x->begun_queued = true;
     }
     if (peer_flush_now(peer))
@@ -105,6 +107,8 @@ static int sink_trailers(struct exchange *x, const struct rqv_fields *fields)
     struct peer *peer = x->owner;
     size_t size = 256;
 
+    if (!(peer->caps & RQV_CAP_TRAILERS))
+        return 0;
     for (size_t i = 0; i < fields->count; i++)
         size += 4 + fields->at[i].name.len + fields->at[i].value.len;
     int rc = peer_room(peer, size);

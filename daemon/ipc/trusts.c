@@ -56,14 +56,42 @@ static void trust_settle(struct peer_trust *own, int code, const char *detail)
     peer_done(own->peer, own->id, &done);
 }
 
-int trusts_begin(struct peer *peer, uint64_t id, uint32_t total)
+static void trust_free(struct peer_trust *own)
+{
+    rqv_list_remove(&own->node);
+    if (own->load)
+        trust_load_cancel(&own->load);
+    if (own->trust)
+        trust_unref(&own->trust);
+    rqv_buf_done(&own->pem);
+    trust_refund(own);
+    free(own);
+}
+
+/* Makes room for one more: the one that no request has named for the longest time goes. A library remembers a
+ * quarter as many and uploads again what it has forgotten. False: all are still on their way. */
+static bool trusts_trim(struct peer *peer)
 {
     size_t count = 0;
 
     rqv_list_for_each (node, &peer->trusts)
         count++;
-    if (count >= 4 * RQV_WIRE_TRUST_PER_USER)
-        return REQIVO_E_WIRE; /* a library keeps to one per content */
+    if (count < 4 * RQV_WIRE_TRUST_PER_USER)
+        return true;
+    rqv_list_for_each (node, &peer->trusts) {
+        struct peer_trust *own = RQV_LIST_OF(node, struct peer_trust, node);
+        if (own->complete && !own->load) {
+            trust_free(own);
+            return true;
+        }
+    }
+    return false;
+}
+
+int trusts_begin(struct peer *peer, uint64_t id, uint32_t total)
+{
+    if (!trusts_trim(peer))
+        return REQIVO_E_WIRE;
     struct peer_trust *own = calloc(1, sizeof *own);
     if (!own)
         return -ENOMEM;
@@ -135,21 +163,14 @@ int trusts_get(struct peer *peer, uint64_t id, struct trust **ret_trust, struct 
         return rqv_err_set(err, own->code, REQIVO_PHASE_NONE, "%s", own->detail);
     if (!own->trust)
         return -EAGAIN;
+    rqv_list_remove(&own->node); /* the one used last is at the end */
+    rqv_list_append(&peer->trusts, &own->node);
     *ret_trust = own->trust;
     return 0;
 }
 
 void trusts_done(struct peer *peer)
 {
-    rqv_list_for_each_safe (node, next, &peer->trusts) {
-        struct peer_trust *own = RQV_LIST_OF(node, struct peer_trust, node);
-        rqv_list_remove(node);
-        if (own->load)
-            trust_load_cancel(&own->load);
-        if (own->trust)
-            trust_unref(&own->trust);
-        rqv_buf_done(&own->pem);
-        trust_refund(own);
-        free(own);
-    }
+    rqv_list_for_each_safe (node, next, &peer->trusts)
+        trust_free(RQV_LIST_OF(node, struct peer_trust, node));
 }

@@ -31,6 +31,7 @@ struct dial {
     uint64_t step_us; /* when this step began */
     struct dial_result result;
     /* from the params */
+    struct account *account; /* borrowed */
     bool use_tls, verify, is_literal;
     uint32_t tls_timeout_ms;
     uint64_t connect_deadline_us;
@@ -168,6 +169,7 @@ static int stream_make(struct dial *dial, int fd)
         close(fd);
         return rqv_err_set(err, -ENOMEM, REQIVO_PHASE_CONNECT, "out of memory");
     }
+    stream_set_account(dial->stream, dial->account);
     return 0;
 }
 
@@ -262,6 +264,7 @@ static struct dial *dial_make(const struct dial_net *net, const struct dial_para
     dial->trust = params->trust ? trust_ref(params->trust) : NULL;
     loop_timer_init(&dial->deadline, net->loop, on_deadline, dial);
     loop_task_init(&dial->task, on_task, dial);
+    dial->account = params->account;
     race_init(&dial->race, net->loop, net->conf, params->account->uid);
     dial->step_us = loop_now_us(net->loop);
     return dial;

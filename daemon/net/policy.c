@@ -4,31 +4,15 @@
  *
  *   deny list -> allow list -> zones refused always -> loopback -> private -> open
  *
- * An IPv6 form that carries an IPv4 address is judged as both: a deny entry for 10.0.0.0/8 also refuses
- * ::ffff:10.0.0.1 and 64:ff9b::a00:1 (security.md B10-6). An allow entry names exactly what it says.
+ * An IPv6 form that carries an IPv4 address (v4-mapped, NAT64) is also judged as that: an entry
+ * for 10.0.0.0/8 names
+ * ::ffff:10.0.0.1 and 64:ff9b::a00:1 too (security.md B10-6; rqv_net_contains).
  */
 #include "daemon/net/policy.h"
 
 #include <reqivo/error.h>
 #include <string.h>
 #include <unistd.h>
-
-/* The IPv4 address that an IPv6 one leads to: v4-mapped (RFC 4291 2.5.5.2) and NAT64 (RFC 6052 2.1). */
-static bool embedded_v4(const struct rqv_addr *addr, struct rqv_addr *ret_v4)
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
-
-    if (addr->family != 6)
-        return false;
-    if (memcmp(addr->bytes, mapped, 12) != 0 && memcmp(addr->bytes, nat64, 12) != 0)
-        return false;
-    memset(ret_v4, 0, sizeof(*ret_v4));
-    ret_v4->family = 4;
-    ret_v4->port = addr->port;
-    memcpy(ret_v4->bytes, addr->bytes + 12, 4);
-    return true;
-}
 
 static bool listed(const struct rqv_net *nets, unsigned count, const struct rqv_addr *addr)
 {
@@ -37,15 +21,6 @@ static bool listed(const struct rqv_net *nets, unsigned count, const struct rqv_
             return true;
     }
     return false;
-}
-
-static bool denied(const struct conf *conf, const struct rqv_addr *addr)
-{
-    struct rqv_addr v4;
-
-    if (listed(conf->deny, conf->deny_count, addr))
-        return true;
-    return embedded_v4(addr, &v4) && listed(conf->deny, conf->deny_count, &v4);
 }
 
 static bool loopback_open(const struct conf *conf, uid_t uid)
@@ -94,7 +69,7 @@ int policy_check_address(const struct conf *conf, uid_t uid, const struct rqv_ad
     enum rqv_zone zone = rqv_addr_zone(addr);
     const char *rule;
 
-    if (denied(conf, addr))
+    if (listed(conf->deny, conf->deny_count, addr))
         return refuse("address_policy.deny names this address", ret_rule);
     if (listed(conf->allow, conf->allow_count, addr))
         return 0;

@@ -23,6 +23,7 @@
 #define TIMEOUT_MIN_MS 250
 #define TRIES          3
 #define CHANNEL_WAIT_S 5
+#define EDNS_BYTES     1232 /* what passes unfragmented nearly everywhere */
 
 struct ares_socket {
     struct rqv_list node; /* in state->sockets, in use or not: kept for the next one */
@@ -120,9 +121,12 @@ static int channel_make(struct ares_state *state)
     struct ares_options options;
     char lookups[] = "fb"; /* files, then DNS: only then is this back end chosen */
     uint32_t timeout_ms = state->resolver->conf->dns_timeout_ms / 4;
-    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
+    int mask = ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+               ARES_OPT_SOCK_STATE_CB;
 
     memset(&options, 0, sizeof(options));
+    options.flags = ARES_FLAG_EDNS; /* else an answer of more than 512 bytes is asked for again over TCP */
+    options.ednspsz = EDNS_BYTES;
     options.timeout = (int)(timeout_ms < TIMEOUT_MIN_MS ? TIMEOUT_MIN_MS : timeout_ms);
     options.tries = TRIES;
     options.lookups = lookups;

@@ -13,8 +13,10 @@
 #include "daemon/net/stream_internal.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -95,6 +97,59 @@ int stream_new(struct loop *loop, int fd, SSL *ssl, struct stream **ret_stream)
     return 0;
 }
 
+void stream_set_account(struct stream *stream, struct account *account)
+{
+    stream->account = account;
+}
+
+/* ---- what is kept, and charged ---- */
+
+static void recharge(struct stream *stream)
+{
+    size_t now = stream->out.cap + stream->stash.cap;
+
+    if (stream->account && now < stream->charged)
+        account_refund(stream->account, ACCOUNT_MEMORY, stream->charged - now);
+    if (now < stream->charged)
+        stream->charged = now;
+}
+
+int stream_keep(struct stream *stream, struct rqv_buf *buf, const void *bytes, size_t n)
+{
+    size_t need = rqv_buf_len(buf) + n;
+    int rc = 0;
+
+    if (n > buf->cap - buf->end) {
+        /* A buffer doubles: the most that it may take is charged, then what it did not take is given back. */
+        size_t most = 2 * (need > buf->cap ? need : buf->cap) + 4096;
+        if (stream->account)
+            rc = account_charge(stream->account, ACCOUNT_MEMORY, most);
+        if (rc != 0)
+            return rc;
+        stream->charged += most;
+    }
+    rc = rqv_buf_append(buf, bytes, n);
+    recharge(stream);
+    return rc;
+}
+
+void stream_unkeep(struct stream *stream, struct rqv_buf *buf)
+{
+    rqv_buf_shrink(buf);
+    recharge(stream);
+}
+
+/* Bytes that the server does not take would keep a closed socket alive in the kernel for minutes, and a
+ * request that was given up must not look like one that ended: the connection is reset. */
+static void stream_reset_unsent(const struct stream *stream)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    int unsent = 0;
+
+    if (ioctl(stream->fd, SIOCOUTQ, &unsent) == 0 && unsent > 0)
+        (void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
 void stream_free(struct stream **ref)
 {
     struct stream *stream = *ref;
@@ -102,6 +157,7 @@ void stream_free(struct stream **ref)
     *ref = NULL;
     if (!stream)
         return;
+    stream_reset_unsent(stream);
     if (stream->ssl)
         stream_tls_close(stream);
     loop_io_stop(&stream->io);
@@ -109,6 +165,7 @@ void stream_free(struct stream **ref)
     close(stream->fd);
     rqv_buf_done(&stream->out);
     rqv_buf_done(&stream->stash);
+    recharge(stream);
     free(stream);
 }
 
@@ -159,7 +216,7 @@ void stream_flush(struct stream *stream)
         left = 0; /* nobody will take the rest */
     rqv_buf_consume(&stream->out, len - left);
     if (!left)
-        rqv_buf_shrink(&stream->out);
+        stream_unkeep(stream, &stream->out);
 }
 
 static long plain_write(struct stream *stream, const struct iovec *iov, int count)

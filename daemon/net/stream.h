@@ -16,6 +16,7 @@
 
 #include "common/addr.h"
 #include "common/err.h"
+#include "daemon/base/account.h"
 #include "daemon/base/loop.h"
 #include "daemon/net/tls.h"
 
@@ -31,6 +32,8 @@ typedef void (*stream_fn)(void *owner, unsigned events);
 /* Takes the connected non-blocking fd (and ssl, NULL for plain, whose handshake is done or will be done by
  * stream_handshake). -ENOMEM: both stay the caller's. */
 int stream_new(struct loop *loop, int fd, SSL *ssl, struct stream **ret_stream);
+/* What the stream keeps of either direction is charged to `account`, which outlives it. */
+void stream_set_account(struct stream *stream, struct account *account);
 void stream_free(struct stream **stream); /* closes the socket (TLS: sends close_notify if it can without
                                              waiting), takes and leaves NULL */
 void stream_set_owner(struct stream *stream, stream_fn fn, void *owner);
@@ -41,11 +44,13 @@ void stream_want(struct stream *stream, unsigned events); /* which readiness to 
  * err filled. */
 int stream_handshake(struct stream *stream, struct rqv_err *err);
 
-/* > 0 bytes read; 0 end; -EAGAIN; REQIVO_E_RESET, REQIVO_E_TRUNCATED, REQIVO_E_TLS_PROTOCOL (stream_errno
- * tells errno). Reads until `size` or until the socket has given a short read; *ret_more tells whether
- * another call may give more without waiting. */
+/* A TLS server may send tickets and key updates at any time: a readable idle connection is asked by reading,
+ * -EAGAIN is quiet. > 0 bytes read; 0 end; -EAGAIN; REQIVO_E_RESET, REQIVO_E_TRUNCATED, REQIVO_E_TLS_PROTOCOL
+ * (stream_errno tells errno). Reads until `size` or until the socket has given a short read; *ret_more tells
+ * whether another call may give more without waiting. */
 long stream_read(struct stream *stream, uint8_t *out, size_t size, bool *ret_more);
-/* Bytes taken (> 0), -EAGAIN, or a code as above. */
+/* At most 64 KiB a call for TLS. What the kernel does not take of it waits here, 82 KiB at most, and nothing
+ * more is taken meanwhile. Bytes taken (> 0), -EAGAIN, or a code as above. */
 long stream_write(struct stream *stream, const struct iovec *iov, int count);
 bool stream_write_pending(const struct stream *stream); /* ciphertext of ours still waits for the kernel */
 bool stream_read_pending(const struct stream *stream); /* a byte is buffered above the kernel, at any layer */

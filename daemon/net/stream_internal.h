@@ -12,6 +12,7 @@
 #define DAEMON_NET_STREAM_INTERNAL_H
 
 #include "common/buf.h"
+#include "daemon/base/account.h"
 #include "daemon/base/loop.h"
 #include "daemon/net/stream.h"
 
@@ -37,7 +38,9 @@ struct stream {
     int read_code, write_code; /* the end of each direction, once known; 0: open, STREAM_EOF: ended well */
     int sys_errno;
     bool handshaken;
-    bool told; /* read_code has been returned */
+    bool told;               /* read_code has been returned */
+    struct account *account; /* borrowed; NULL: uncharged */
+    size_t charged;          /* the capacities of out and stash */
     struct rqv_buf out;
 
     /* TLS: where BIO_read takes from, during one call */
@@ -73,5 +76,10 @@ void stream_tls_close(struct stream *stream);
 bool stream_tls_ready(const struct stream *stream); /* SSL_read would give bytes without the kernel */
 bool stream_tls_pending(
     const struct stream *stream); /* any byte is above the kernel, a part of a record included */
+
+/* Appends to out or stash; the account is charged before the buffer grows. */
+int stream_keep(struct stream *stream, struct rqv_buf *buf, const void *bytes, size_t n);
+void stream_unkeep(struct stream *stream,
+                   struct rqv_buf *buf); /* frees an empty buffer, gives its charge back */
 
 #endif

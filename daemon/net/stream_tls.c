@@ -135,7 +135,7 @@ static int bio_write(BIO *bio, const char *bytes, int len)
         stream->seal_len += (size_t)len;
         return len;
     }
-    return rqv_buf_append(&stream->out, bytes, (size_t)len) == 0 ? len : -1;
+    return stream_keep(stream, &stream->out, bytes, (size_t)len) == 0 ? len : -1;
 }
 
 static long bio_ctrl(BIO *bio, int cmd, long number, void *pointer)
@@ -203,9 +203,9 @@ static int call_end(struct stream *stream)
     int rc = 0;
 
     if (stream->in_len)
-        rc = rqv_buf_append(&stream->stash, stream->in, stream->in_len);
+        rc = stream_keep(stream, &stream->stash, stream->in, stream->in_len);
     else if (!rqv_buf_len(&stream->stash))
-        rqv_buf_shrink(&stream->stash);
+        stream_unkeep(stream, &stream->stash);
     stream->in = NULL;
     stream->in_len = 0;
     stream->recv_max = 0;
@@ -364,7 +364,7 @@ static void seal_send(struct stream *stream)
     size_t left = stream_send(stream, stream->seal, stream->seal_len);
 
     if (left && !stream->write_code &&
-        rqv_buf_append(&stream->out, stream->seal + stream->seal_len - left, left) != 0)
+        stream_keep(stream, &stream->out, stream->seal + stream->seal_len - left, left) != 0)
         stream->write_code = -ENOMEM;
     stream->seal = NULL;
     stream->seal_len = 0;

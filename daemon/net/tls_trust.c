@@ -3,8 +3,9 @@
  * tls_trust - sets of trusted certificates: the system's, read once at start, and those of users, parsed on a
  * thread and shared by user and content.
  *
- *   trust_load:  start --known content--> task ---------> fn
- *                     \--> job on a thread --> done ----> fn
+ *   trust_load:  start --known content-------------> task --> fn
+ *                     |--job on a thread --> done ----------> fn
+ *                     \--the same is on the thread --/--> task --> fn
  *
  * Parsing costs 25 ms for the distribution's bundle and takes about eight times the text in memory, which is
  * charged before.
@@ -233,7 +234,7 @@ int trust_system_load(struct tls *tls, const char *ca_file, struct rqv_err *err)
 
 struct trust_load {
     struct worker_job job;
-    struct loop_task task; /* delivers what was known already */
+    struct loop_task task; /* delivers what was known already, or what the leader has learned */
     struct rqv_list node;  /* in tls->loads */
     struct tls *tls;
     struct account *account;
@@ -241,7 +242,9 @@ struct trust_load {
     struct rqv_buf pem;
     uint8_t id[36];
     bool canceled;
-    struct trust *known; /* a reference */
+    struct trust_load *leader; /* it parses the same content for the same user; this one waits for it */
+    bool told;                 /* the leader's outcome is here, the task is queued */
+    struct trust *known;       /* a reference */
     trust_fn fn;
     void *owner;
     /* the thread's */
@@ -280,7 +283,7 @@ static void on_load_task(void *owner)
     struct trust *trust = load->known;
 
     load->known = NULL;
-    load_deliver(load, 0, trust);
+    load_deliver(load, load->code, trust);
 }
 
 static void load_work(struct worker_job *job)
@@ -314,23 +317,59 @@ static struct trust *load_to_trust(struct trust_load *load)
     return trust;
 }
 
+static bool load_is_followed(const struct trust_load *load)
+{
+    rqv_list_for_each (node, &load->tls->loads)
+        if (RQV_LIST_OF(node, struct trust_load, node)->leader == load)
+            return true;
+    return false;
+}
+
+static void load_tell(const struct trust_load *load, struct trust *trust)
+{
+    rqv_list_for_each (node, &load->tls->loads) {
+        struct trust_load *follower = RQV_LIST_OF(node, struct trust_load, node);
+        if (follower->leader != load)
+            continue;
+        follower->leader = NULL;
+        follower->told = true;
+        follower->code = load->code;
+        follower->known = trust ? trust_ref(trust) : NULL;
+        memcpy(follower->detail, load->detail, sizeof(load->detail));
+        loop_task_queue(load->tls->loop, &follower->task, LOOP_WORK);
+    }
+}
+
 static void load_done(struct worker_job *job)
 {
     struct trust_load *load = RQV_LIST_OF(job, struct trust_load, job);
-    struct trust *trust;
+    struct trust *trust = NULL;
 
-    if (job->canceled || load->canceled) {
+    if (job->canceled || (load->canceled && !load_is_followed(load))) {
         load_free(load);
         return;
     }
-    if (load->code) {
-        load_deliver(load, load->code, NULL);
-        return;
+    if (load->code == 0) {
+        trust = load_to_trust(load);
+        if (!trust) {
+            load->code = -ENOMEM;
+            snprintf(load->detail, sizeof(load->detail), "out of memory");
+        }
     }
-    trust = load_to_trust(load);
-    if (!trust)
-        snprintf(load->detail, sizeof(load->detail), "out of memory");
-    load_deliver(load, trust ? 0 : -ENOMEM, trust);
+    load_tell(load, trust);
+    load_deliver(load, load->code, trust);
+}
+
+/* Programs that start together send the same certificates together: one of them is parsed. */
+static struct trust_load *load_leader(const struct trust_load *load)
+{
+    rqv_list_for_each (node, &load->tls->loads) {
+        struct trust_load *other = RQV_LIST_OF(node, struct trust_load, node);
+        if (other != load && !other->canceled && !other->known && !other->leader && !other->told &&
+            memcmp(other->id, load->id, sizeof(load->id)) == 0)
+            return other;
+    }
+    return NULL;
 }
 
 static int load_charge(struct trust_load *load)
@@ -389,6 +428,8 @@ int trust_load_start(struct tls *tls, const struct trust_load_params *params, st
         load->known = trust_ref(known);
         loop_task_queue(tls->loop, &load->task, LOOP_WORK);
         rc = 0;
+    } else if ((load->leader = load_leader(load)) != NULL) {
+        rc = 0;
     } else {
         rc = load_charge(load);
         if (rc == 0)
@@ -412,9 +453,9 @@ void trust_load_cancel(struct trust_load **ref)
     if (!load || load->canceled)
         return;
     load->canceled = true;
-    if (load->known)
+    if (load->known || load->leader || load->told)
         load_free(load);
-    else
+    else if (!load_is_followed(load))
         worker_cancel(&load->job);
 }
 

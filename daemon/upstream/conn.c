@@ -82,7 +82,7 @@ bool conn_is_fit(struct conn *conn)
 
     return conn->uses < conf->pool_uses && now - conn->born_ms < conf->pool_age_ms &&
            now - conn->idle_since_ms < idle_max && queue_len(&conn->in) == 0 && queue_len(&conn->out) == 0 &&
-           !stream_write_pending(conn->stream) && conn_is_quiet(conn);
+           !stream_write_pending(conn->stream) && conn_is_quiet(conn) && !stream_read_pending(conn->stream);
 }
 
 void conn_watch(struct conn *conn)
@@ -167,7 +167,7 @@ static size_t conn_decode(struct conn *conn, const uint8_t *bytes, size_t len)
 /* After END: a byte that is left belongs to no request, so the connection ends with this response. */
 static void conn_end(struct conn *conn, bool leftover)
 {
-    if (leftover || queue_len(&conn->out) > 0 || conn->write_failed)
+    if (leftover || queue_len(&conn->out) > 0 || stream_write_pending(conn->stream) || conn->write_failed)
         conn->reusable = false;
     stream_want(conn->stream, 0);
     conn->lease->events->on_end(conn->lease);
@@ -213,6 +213,18 @@ static void conn_stash(struct conn *conn, const uint8_t *bytes, size_t len, size
         lease_fail(conn, rc, conn_phase(conn), "no memory for the response head");
 }
 
+/* Leased, but not a byte of the request has gone: whatever comes now answers nothing, so it is never parsed
+ * (security.md B4, "bytes arrive while idle"). */
+static void conn_unasked(struct conn *conn)
+{
+    uint8_t byte;
+    bool more;
+
+    if (stream_read(conn->stream, &byte, 1, &more) != -EAGAIN)
+        lease_fail(conn, REQIVO_E_RESET, REQIVO_PHASE_SEND,
+                   "the connection was closed before the request was written");
+}
+
 /* One read, and everything that it completes. */
 static void conn_readable(struct conn *conn)
 {
@@ -251,6 +263,13 @@ static void conn_readable(struct conn *conn)
 
 /* ---- writing ---- */
 
+static void conn_arm(struct conn *conn)
+{
+    bool write = !conn->write_failed && (queue_len(&conn->out) > 0 || stream_write_pending(conn->stream));
+
+    stream_want(conn->stream, (conn->paused ? 0 : LOOP_READ) | (write ? LOOP_WRITE : 0));
+}
+
 static void conn_write_broke(struct conn *conn, int code)
 {
     /* The server may have answered before it stopped reading: its answer decides, or the end of the stream
@@ -262,12 +281,13 @@ static void conn_write_broke(struct conn *conn, int code)
         lease_fail(conn, code, REQIVO_PHASE_SEND, "the connection was closed before the request was written");
         return;
     }
-    stream_want(conn->stream, LOOP_READ);
+    conn_arm(conn);
 }
 
 static void conn_flush(void *owner)
 {
     struct conn *conn = owner;
+    bool went = false;
 
     if (conn->state != CONN_LEASED || conn->write_failed)
         return;
@@ -282,21 +302,19 @@ static void conn_flush(void *owner)
         struct iovec iov = {queue_len(&conn->out) > 0 ? rqv_buf_head(&conn->out.buf) : NULL,
                             queue_len(&conn->out)};
         long n = stream_write(conn->stream, &iov, 1);
-        if (n == -EAGAIN) {
-            stream_want(conn->stream, conn->paused ? LOOP_WRITE : LOOP_READ | LOOP_WRITE);
-            return;
-        }
+        if (n == -EAGAIN)
+            break;
         if (n < 0) {
             conn_write_broke(conn, (int)n);
             return;
         }
-        conn->written = true;
+        conn->written = went = true;
         queue_consume(&conn->out, (size_t)n);
-        if (n == 0)
-            break;
     }
-    stream_want(conn->stream, conn->paused ? 0 : LOOP_READ);
-    conn->lease->events->on_written(conn->lease);
+    conn_arm(conn);
+    /* A part is progress too: a slow server that takes bytes does not stall. */
+    if (went || lease_unsent(conn->lease) == 0)
+        conn->lease->events->on_written(conn->lease);
 }
 
 static void conn_ready(void *owner, unsigned events)
@@ -310,8 +328,12 @@ static void conn_ready(void *owner, unsigned events)
         }
         return;
     }
-    if (conn->state == CONN_LEASED && (events & LOOP_READ))
-        conn_readable(conn);
+    if (conn->state == CONN_LEASED && (events & LOOP_READ)) {
+        if (conn->written)
+            conn_readable(conn);
+        else
+            conn_unasked(conn);
+    }
     if (conn->state == CONN_LEASED && (events & LOOP_WRITE))
         loop_task_queue(conn->pool->origins->loop, &conn->flush, LOOP_FLUSH_UPSTREAM);
 }
@@ -402,6 +424,7 @@ void lease_stop_sending(struct lease *lease)
     queue_consume(&conn->out, queue_len(&conn->out));
     conn->write_failed = true;
     conn->reusable = false;
+    conn_arm(conn); /* a writable socket is of no interest any more */
 }
 
 void lease_want(struct lease *lease)
@@ -411,13 +434,12 @@ void lease_want(struct lease *lease)
     if (!conn->paused || conn->ended)
         return;
     conn->paused = false;
-    stream_want(conn->stream,
-                lease_unsent(lease) > 0 && !conn->write_failed ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+    conn_arm(conn);
 }
 
 bool lease_seen(const struct lease *lease)
 {
-    return rqv_http1_seen(&lease->conn->decoder);
+    return lease->conn->written && rqv_http1_seen(&lease->conn->decoder);
 }
 
 bool lease_written(const struct lease *lease)

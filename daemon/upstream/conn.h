@@ -33,7 +33,7 @@ enum conn_state { CONN_DIALING, CONN_IDLE, CONN_LEASED, CONN_CLOSED, CONN_STATES
 /* Events of a lease. After on_end or on_error the lease is still held: the owner releases or discards it. */
 struct lease_events {
     void (*on_written)(
-        struct lease *lease); /* bytes have gone to the kernel: nothing waits in the connection any more */
+        struct lease *lease); /* bytes have gone to the kernel; lease_unsent() tells what waits */
     void (*on_interim)(struct lease *lease, int status);
     void (*on_head)(struct lease *lease, const struct rqv_http1_head *head);
     void (*on_body)(struct lease *lease, const uint8_t *bytes, size_t len);
@@ -100,7 +100,7 @@ size_t lease_unsent(const struct lease *lease); /* bytes that wait in the connec
 void lease_stop_sending(
     struct lease *lease); /* an early answer: drops what is not written; the connection is not reused */
 void lease_want(struct lease *lease);          /* window() may be greater than 0 again */
-bool lease_seen(const struct lease *lease);    /* a byte of the response has come */
+bool lease_seen(const struct lease *lease);    /* a byte of the response to this lease's request has come */
 bool lease_written(const struct lease *lease); /* a byte of the request has gone */
 bool lease_reused(const struct lease *lease);  /* the connection had served before this lease */
 void lease_spoil(struct lease *lease);         /* it must not be reused (connection-bound authentication) */

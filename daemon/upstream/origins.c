@@ -72,8 +72,8 @@ int origins_get(struct origins *origins, const struct pool_params *params, struc
 
 bool origins_make_room(struct origins *origins, struct account *account, const struct pool *except)
 {
-    bool own_limit = account->used[ACCOUNT_CONNS] >= account->all->limit_uid[ACCOUNT_CONNS] ||
-                     account->used[ACCOUNT_CONNS] >= account->all->limit_all[ACCOUNT_CONNS] / 4 * 3;
+    size_t all = account->all->limit_all[ACCOUNT_CONNS], used = account->used[ACCOUNT_CONNS];
+    bool own_limit = used >= account->all->limit_uid[ACCOUNT_CONNS] || used >= all - all / 4;
 
     rqv_list_for_each (node, &origins->idle_lru) {
         struct conn *conn = RQV_LIST_OF(node, struct conn, idle_lru);
@@ -102,18 +102,6 @@ void origins_idle(struct origins *origins, struct conn *conn)
     /* A pool that waits for a limit may have this one closed to make room. */
     if (!rqv_list_empty(&origins->starved))
         origins_conn_gone(origins);
-}
-
-void origins_close_account(struct origins *origins, const struct account *account)
-{
-    rqv_list_for_each_safe (node, next, &origins->pools) {
-        struct pool *pool = RQV_LIST_OF(node, struct pool, all_node);
-        if (pool->account != account)
-            continue;
-        pool_close_idle(pool);
-        if (pool_conns(pool) == 0 && pool->waiters.count == 0)
-            origins_drop_pool(origins, pool);
-    }
 }
 
 /* A uid whose last program left `linger` ago keeps nothing. */
@@ -146,6 +134,8 @@ static void origins_sweep(void *owner)
         if (unused &&
             (now - pool->unused_since_ms > origins->conf->linger_ms || account_left(origins, pool->account)))
             origins_drop_pool(origins, pool);
+        else if (pool->waiters.count > 0)
+            loop_task_queue(origins->loop, &pool->match, LOOP_WORK); /* a hold-down may have ended */
     }
     loop_timer_stop(&origins->sweep);
     if (!rqv_list_empty(&origins->pools))

@@ -40,7 +40,5 @@ bool origins_make_room(struct origins *origins, struct account *account, const s
 /* A connection is gone: pools that waited for a limit try again. */
 void origins_conn_gone(struct origins *origins);
 void origins_idle(struct origins *origins, struct conn *conn); /* became idle: the sweep knows it */
-/* Idle connections of a uid that has left, now. */
-void origins_close_account(struct origins *origins, const struct account *account);
 
 #endif

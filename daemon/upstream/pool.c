@@ -203,6 +203,21 @@ static void on_dialled(void *owner, struct dial_result *result)
     pool_wake(pool);
 }
 
+static uint64_t connect_deadline(const struct pool *pool, const struct waiter *waiter)
+{
+    uint64_t now = loop_now_us(pool->origins->loop);
+
+    return waiter->connect_ms == UINT32_MAX ? UINT64_MAX : now + (uint64_t)waiter->connect_ms * 1000;
+}
+
+/* A dial whose waiter has no need of it any more: it goes on, by the heir's time limit. */
+static void dial_inherit(struct pool *pool, struct conn *conn, struct waiter *heir)
+{
+    conn->initiator = heir;
+    heir->dialing = conn;
+    dial_set_deadline(conn->dial, connect_deadline(pool, heir));
+}
+
 /* One more connection, charged before it is made; an idle one of another pool may have to go. */
 static int pool_dial(struct pool *pool, struct waiter *waiter)
 {
@@ -210,7 +225,8 @@ static int pool_dial(struct pool *pool, struct waiter *waiter)
     struct conn *conn;
     int rc = account_charge(pool->account, ACCOUNT_CONNS, 1);
 
-    if (rc < 0 && origins_make_room(origins, pool->account, pool))
+    /* Who wants a fresh one has no use for the idle ones of the pool itself either. */
+    if (rc < 0 && origins_make_room(origins, pool->account, waiter->fresh ? NULL : pool))
         rc = account_charge(pool->account, ACCOUNT_CONNS, 1);
     if (rc < 0) {
         if (rqv_list_empty(&pool->starved_node))
@@ -225,7 +241,6 @@ static int pool_dial(struct pool *pool, struct waiter *waiter)
     conn_set_state(conn, CONN_DIALING);
     conn->initiator = waiter;
     waiter->dialing = conn;
-    uint64_t now = loop_now_us(origins->loop);
     struct dial_params params = {
         .host = pool->host,
         .port = pool->port,
@@ -235,8 +250,7 @@ static int pool_dial(struct pool *pool, struct waiter *waiter)
         .verify = pool->verify,
         .trust = pool->trust,
         .key = {(const char *)pool->key.bytes, pool->key.len},
-        .connect_deadline_us =
-            waiter->connect_ms == UINT32_MAX ? UINT64_MAX : now + (uint64_t)waiter->connect_ms * 1000,
+        .connect_deadline_us = connect_deadline(pool, waiter),
         .tls_timeout_ms = waiter->tls_ms,
     };
     rc = dial_start(&origins->net, &params, on_dialled, conn, &conn->dial);
@@ -312,7 +326,7 @@ static struct conn *pool_orphan_dial(struct pool *pool)
 {
     rqv_list_for_each (node, &pool->conns[CONN_DIALING]) {
         struct conn *conn = RQV_LIST_OF(node, struct conn, node);
-        if (!conn->initiator)
+        if (!conn->initiator && conn->dial)
             return conn;
     }
     return NULL;
@@ -324,17 +338,18 @@ static bool pool_provide(struct pool *pool, struct waiter *waiter)
     struct conn *orphan = pool_orphan_dial(pool);
 
     if (orphan) {
-        orphan->initiator = waiter;
-        waiter->dialing = orphan;
+        dial_inherit(pool, orphan, waiter);
         return true;
     }
-    if (!pool_has_room(pool, waiter->fresh))
-        return false;
+    if (pool_is_held(pool) && pool->count[CONN_LEASED] > 0)
+        return false; /* the server takes no more now, but these will come back; or the sweep tries again */
     if (pool_is_held(pool)) {
         struct rqv_err err = pool->hold_err;
         waiter_fail(waiter, &err);
         return true;
     }
+    if (!pool_has_room(pool, waiter->fresh))
+        return false;
     int rc = pool_dial(pool, waiter);
     if (rc == -EAGAIN)
         return false;
@@ -403,20 +418,19 @@ void pool_cancel(struct pool *pool, struct waiter *waiter)
         return;
     conn->initiator = NULL;
     struct waiter *heir = first_undialled(pool);
-    if (heir) {
-        heir->dialing = conn;
-        conn->initiator = heir;
+    if (heir && conn->dial) {
+        dial_inherit(pool, conn, heir);
         return;
     }
     pool_close_conn(conn); /* nobody wants it */
 }
 
-void lease_release(struct lease *lease)
+int lease_release(struct lease *lease)
 {
     struct conn *conn = lease->conn;
 
     if (!conn)
-        return;
+        return 0;
     struct pool *pool = conn->pool;
     bool same = lease->key.len == conn->key_len && memcmp(lease->key.bytes, conn->key, conn->key_len) == 0;
     if (!same) {
@@ -425,13 +439,14 @@ void lease_release(struct lease *lease)
     }
     if (!same || !conn->ended || !conn->reusable || conn->state != CONN_LEASED) {
         lease_discard(lease);
-        return;
+        return same ? 0 : REQIVO_E_INTERNAL;
     }
     lease->conn = NULL;
     conn->lease = NULL;
     conn_set_state(conn, CONN_IDLE);
     conn_watch(conn);
     pool_wake(pool);
+    return 0;
 }
 
 void lease_discard(struct lease *lease)

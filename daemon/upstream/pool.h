@@ -73,8 +73,9 @@ void pool_free(struct pool **pool); /* closes its connections; there must be no 
 int pool_acquire(struct pool *pool, struct waiter *waiter, struct wait_source *source, struct rqv_err *err);
 void pool_cancel(struct pool *pool, struct waiter *waiter); /* harmless when not waiting */
 
-/* Ends a lease: release keeps the connection when everything says that it may be kept; discard closes it. */
-void lease_release(struct lease *lease);
+/* Ends a lease: release keeps the connection when everything says that it may be kept; discard closes it.
+ * REQIVO_E_INTERNAL: the keys differ (K1-K11), so what was received is not to be believed. */
+int lease_release(struct lease *lease);
 void lease_discard(struct lease *lease);
 
 void pool_close_conn(struct conn *conn); /* from any state; a lease on it is the caller's to end first */

@@ -16,6 +16,7 @@
 #define HEAD_MAX       131072 /* an encoded request head: the wire's 60 KiB and escapes */
 #define SEND_AHEAD     131072 /* body bytes that wait in a connection */
 #define REPEATABLE_MAX 65536  /* a body up to this is kept for a repeat */
+#define DIAL_LOOK_US   250000 /* while a dial is under way: has it gone to somebody else? */
 #define EXPECT_WAIT_MS 1000   /* for 100 Continue, as curl does; then the body goes anyway: RFC 9110 10.1.1 */
 
 enum answer { NEXT, WAIT, END };
@@ -105,7 +106,7 @@ static void exchange_init(struct exchange *x, struct exchange_env *env, const st
     x->window = RQV_WIRE_CREDIT_INITIAL;
     x->grant_left = RQV_WIRE_CREDIT_INITIAL;
     x->body_ended = params->ended;
-    x->start_us = x->progress_us = loop_now_us(env->loop);
+    x->start_us = x->queue_us = x->progress_us = loop_now_us(env->loop);
     for (int i = 0; i < RQV_T_COUNT; i++)
         x->timeout_ms[i] = effective_timeout(env->conf, head->timeout_ms[i], i);
     rqv_list_init(&x->peer_node);
@@ -176,6 +177,15 @@ static uint64_t deadline(const struct exchange *x, uint64_t since_us, enum rqv_t
                                                     : since_us + (uint64_t)x->timeout_ms[which] * 1000;
 }
 
+/* A dial watches itself; but it may be given to another waiter, and then the queue's time counts again. */
+static uint64_t queue_deadline(const struct exchange *x)
+{
+    uint64_t look = loop_now_us(x->env->loop) + DIAL_LOOK_US;
+    uint64_t at = deadline(x, x->queue_us, RQV_T_QUEUE);
+
+    return x->waiter.dialing && at < look ? look : at;
+}
+
 /* Which limit is next in the present step, and when. While the program itself is what is waited for, none but
  * the total. */
 static uint64_t step_deadline(const struct exchange *x, int *ret_code)
@@ -185,8 +195,7 @@ static uint64_t step_deadline(const struct exchange *x, int *ret_code)
     case STEP_ACQUIRE:
     case STEP_BEGIN:
         *ret_code = REQIVO_E_TIMEOUT_QUEUE;
-        return x->waiter.dialing ? UINT64_MAX
-                                 : deadline(x, x->start_us, RQV_T_QUEUE); /* a dial watches itself */
+        return queue_deadline(x);
     case STEP_SEND_HEAD:
     case STEP_SEND_BODY:
         *ret_code = REQIVO_E_TIMEOUT_STALL;
@@ -263,15 +272,20 @@ static enum answer fail(struct exchange *x, const struct rqv_err *err)
 static enum answer step_trust(struct exchange *x)
 {
     struct rqv_err err = {0};
-    struct trust *trust = tls_system_trust(x->env->tls);
     bool own = x->target.use_tls && x->trust_id != 0;
-    int rc = own ? x->sink->trust(x, x->trust_id, &trust, &err) : 0;
+    struct trust *trust = NULL;
+    int rc = 0;
 
+    if (own)
+        rc = x->sink->trust(x, x->trust_id, &trust, &err);
+    else if (x->target.use_tls)
+        trust = tls_system_trust(x->env->tls);
     if (rc == -EAGAIN)
         return WAIT;
     if (rc < 0)
         return fail(x, &err);
-    rc = target_key(&x->target, x->account, x->env->conf, x->env->tls, trust, !own, &x->lease.key);
+    struct target_identity who = {x->account, x->env->conf, x->env->tls, trust, !own};
+    rc = target_key(&x->target, &who, &x->lease.key);
     struct pool_params params = {
         .key = &x->lease.key,
         .host = x->target.host,
@@ -279,7 +293,7 @@ static enum answer step_trust(struct exchange *x)
         .literal = x->target.literal,
         .use_tls = x->target.use_tls,
         .verify = x->target.verify,
-        .trust = x->target.use_tls ? trust : NULL,
+        .trust = trust,
         .account = x->account,
     };
     if (rc == 0)
@@ -304,7 +318,7 @@ static void note_lease(struct exchange *x)
         x->time_us[RQV_TIME_TLS] = (uint32_t)conn->tls_us;
         dial_us = conn->dns_us + conn->connect_us + conn->tls_us;
     }
-    uint32_t waited = exchange_elapsed(x, x->start_us);
+    uint32_t waited = exchange_elapsed(x, x->queue_us);
     x->time_us[RQV_TIME_QUEUE] = waited > dial_us ? (uint32_t)(waited - dial_us) : 0;
 }
 
@@ -330,10 +344,15 @@ static enum answer step_begin(struct exchange *x)
 {
     if (!(x->flags & RQV_REQ_BEGUN) || x->begun_said)
         return NEXT;
-    if (x->sink->begun(x) == -EAGAIN)
+    struct rqv_err err = {0};
+    int rc = x->sink->begun(x);
+    if (rc == -EAGAIN)
         return WAIT;
-    x->begun_said = true;
-    return NEXT;
+    x->begun_said = rc == 0;
+    if (rc == 0)
+        return NEXT;
+    rqv_err_set(&err, rc, REQIVO_PHASE_IPC, "the program could not be told that the request begins");
+    return fail(x, &err);
 }
 
 static enum answer step_send_head(struct exchange *x)
@@ -384,6 +403,8 @@ static enum answer pump_body(struct exchange *x)
         return_credit(x);
     drop_sent(x);
     if (n > 0 || last) {
+        if (unsent == 0)
+            exchange_progress(x); /* until now it was the program that was waited for */
         struct rqv_str bytes = {n > 0 ? (const char *)rqv_buf_head(&x->body.buf) + x->body_at : "", n};
         int rc = lease_send_body(&x->lease, bytes, x->target.chunked, last);
         if (rc < 0) {
@@ -493,10 +514,10 @@ void exchange_finish(struct exchange *x)
     if (x->step == STEP_DONE)
         return;
     x->step = STEP_DONE;
-    if (x->err.code == 0)
-        lease_release(&x->lease);
-    else
+    if (x->err.code != 0)
         lease_discard(&x->lease);
+    else if (lease_release(&x->lease) < 0)
+        rqv_err_set(&x->err, REQIVO_E_INTERNAL, REQIVO_PHASE_BODY, "isolation: the pool keys differ");
     x->time_us[RQV_TIME_TOTAL] = exchange_elapsed(x, x->start_us);
     struct rqv_done done = {
         .code = x->err.code,
@@ -556,8 +577,10 @@ void exchange_broken(struct exchange *x, const struct rqv_err *err)
     x->env->stats.retried++;
     x->waiter.fresh = true;
     x->step = STEP_ACQUIRE;
+    x->queue_us = loop_now_us(x->env->loop);
+    x->sent_us = 0;
     x->body_at = 0;
-    x->body_finished = x->go_on = false;
+    x->body_finished = x->go_on = x->blocked = false;
     x->credit_owed = 0;
     exchange_drive(x);
 }
@@ -635,5 +658,5 @@ void exchange_cancel(struct exchange *x, int code, const char *detail)
 
 bool exchange_unstarted(const struct exchange *x)
 {
-    return x->step <= STEP_ACQUIRE && x->sent == REQIVO_SENT_NO && !x->lease.conn;
+    return x->step <= STEP_ACQUIRE && x->sent == REQIVO_SENT_NO && !x->lease.conn && !x->begun_queued;
 }

@@ -29,7 +29,8 @@ struct exchange;
 struct exchange_sink {
     /* The trust named by the request: 0, -EAGAIN (exchange_kick() later), or a code with err filled. */
     int (*trust)(struct exchange *x, uint64_t trust_id, struct trust **ret_trust, struct rqv_err *err);
-    int (*begun)(struct exchange *x); /* 0: the program has it; -EAGAIN: exchange_kick() later */
+    int (*begun)(
+        struct exchange *x); /* 0: the program has it; -EAGAIN: exchange_kick() later; else the end */
     int (*head)(struct exchange *x, const struct rqv_response_head *head);
     int (*data)(struct exchange *x, const uint8_t *bytes, size_t len);
     int (*trailers)(struct exchange *x, const struct rqv_fields *fields);
@@ -92,7 +93,7 @@ struct exchange {
     uint64_t grant_left;    /* request bytes that the program may still send */
     bool body_ended, body_dropped, body_finished, body_gone, go_on, got_head, ended, retried, driving,
         blocked, begun_queued, begun_said;
-    uint64_t start_us, lease_us, sent_us, first_us, progress_us;
+    uint64_t start_us, queue_us, lease_us, sent_us, first_us, progress_us; /* queue_us: of this attempt */
     uint32_t time_us[RQV_TIME_COUNT];
     uint64_t response_bytes;
     uint8_t sent; /* enum reqivo_sent */

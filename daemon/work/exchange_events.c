@@ -44,9 +44,7 @@ static bool offers_bound_auth(const struct rqv_http1_head *head)
         return false;
     struct rqv_str name = head->status == 401 ? RQV_STR("www-authenticate") : RQV_STR("proxy-authenticate");
     for (size_t n = 0; (field = rqv_fields_get(head->fields, name, n)) != NULL; n++) {
-        struct rqv_str value = field->value;
-        value.len = value.len > 4 ? 4 : value.len;
-        if (rqv_str_eq_nocase(value, RQV_STR("NTLM")) || rqv_str_eq_nocase(value, RQV_STR("Nego")))
+        if (target_names_bound_auth(field->value))
             return true;
     }
     return false;
@@ -77,7 +75,7 @@ static void on_head(struct lease *lease, const struct rqv_http1_head *head)
     x->time_us[RQV_TIME_TOTAL] = exchange_elapsed(x, x->start_us);
     if (offers_bound_auth(head) || x->target.bound_auth)
         lease_spoil(lease);
-    if (!x->body_finished && x->target.has_body) {
+    if (x->target.has_body && (!x->body_finished || lease_unsent(lease) > 0)) {
         lease_stop_sending(lease); /* an early answer: RFC 9112 9.3, security.md B4 */
         x->body_dropped = true;
     }

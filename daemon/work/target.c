@@ -19,12 +19,10 @@ static int target_origin(struct target *target, struct rqv_url *url, struct rqv_
                            "the URL carries a user name or password: send an Authorization field instead");
     if (url->host_type == RQV_HOST_NAME_UNICODE) {
         char ascii[RQV_HOST_MAX + 1];
-        if (idn_to_ascii(url->host, ascii, sizeof ascii) < 0)
-            return rqv_err_set(err, REQIVO_E_URL, REQIVO_PHASE_NONE,
-                               "the host is not a valid internationalised name");
-        url->host_len = strlen(ascii);
-        memcpy(url->host, ascii, url->host_len + 1);
-        url->host_type = RQV_HOST_NAME;
+        const char *why = "the host is not a valid internationalised name";
+        if (idn_to_ascii(url->host, ascii, sizeof ascii) < 0 ||
+            rqv_url_set_host(url, ascii, strlen(ascii), &why) < 0)
+            return rqv_err_set(err, REQIVO_E_URL, REQIVO_PHASE_NONE, "%s", why);
     }
     memcpy(target->host, url->host, url->host_len + 1);
     target->port = url->port;
@@ -34,15 +32,29 @@ static int target_origin(struct target *target, struct rqv_url *url, struct rqv_
     return 0;
 }
 
-/* NTLM and Negotiate authenticate the connection, not the request: security.md B2-4. */
+bool target_names_bound_auth(struct rqv_str value)
+{
+    bool begins = true; /* at the first byte of a member */
+
+    for (size_t i = 0; i + 4 <= value.len; i++) {
+        struct rqv_str scheme = {value.ptr + i, 4};
+        char c = value.ptr[i];
+        if (begins &&
+            (rqv_str_eq_nocase(scheme, RQV_STR("NTLM")) || rqv_str_eq_nocase(scheme, RQV_STR("Nego"))))
+            return true;
+        begins = c == ',' || (begins && (c == ' ' || c == '\t'));
+    }
+    return false;
+}
+
 static bool is_bound_auth(const struct rqv_fields *fields)
 {
-    const struct rqv_field *field = rqv_fields_get(fields, RQV_STR("authorization"), 0);
-    struct rqv_str value = field ? field->value : RQV_STR("");
+    const struct rqv_field *field;
 
-    if (value.len > 4)
-        value.len = 4;
-    return rqv_str_eq_nocase(value, RQV_STR("NTLM")) || rqv_str_eq_nocase(value, RQV_STR("Nego"));
+    for (size_t n = 0; (field = rqv_fields_get(fields, RQV_STR("authorization"), n)) != NULL; n++)
+        if (target_names_bound_auth(field->value))
+            return true;
+    return false;
 }
 
 static int encode_head(const struct target *target, const struct rqv_request_head *head,
@@ -99,7 +111,8 @@ int target_init(struct target *target, const struct rqv_request_head *head, stru
                            head->fields.at[which].name.ptr);
     target->verify = !(head->flags & RQV_REQ_INSECURE);
     target->is_head = rqv_str_eq(head->method, RQV_STR("HEAD"));
-    target->idempotent = (head->flags & RQV_REQ_IDEMPOTENT) || rqv_http1_method_is_safe(head->method);
+    target->idempotent = (head->flags & RQV_REQ_IDEMPOTENT) || rqv_http1_method_is_safe(head->method) ||
+                         rqv_fields_get(&head->fields, RQV_STR("idempotency-key"), 0);
     target->has_body = head->flags & RQV_REQ_HAS_BODY;
     target->chunked = head->flags & RQV_REQ_CHUNKED;
     target->body_length = target->has_body && !target->chunked ? head->body_length : 0;
@@ -109,27 +122,26 @@ int target_init(struct target *target, const struct rqv_request_head *head, stru
     return rc < 0 ? rqv_err_set(err, rc, REQIVO_PHASE_NONE, "%s", rqv_err_text(rc)) : 0;
 }
 
-int target_key(const struct target *target, const struct account *account, const struct conf *conf,
-               const struct tls *tls, const struct trust *trust, bool system_trust, struct key *ret_key)
+int target_key(const struct target *target, const struct target_identity *who, struct key *ret_key)
 {
     struct key_fields fields;
     struct rqv_str host = rqv_str_from(target->host);
 
     key_fields_init(&fields);
-    fields.partition = account->uid;
+    fields.partition = who->account->uid;
     fields.use_tls = target->use_tls;
     fields.host_type = target->host_type;
     fields.host = host;
     fields.scope_id = target->literal.scope_id;
     fields.port = target->port;
-    fields.zones = policy_zones(conf, account->uid);
+    fields.zones = policy_zones(who->conf, who->account->uid);
     if (target->use_tls) {
         fields.verify_peer = fields.verify_host = target->verify;
         fields.expected_name = host;
         fields.server_name = target->host_type == RQV_HOST_NAME ? host : RQV_STR("");
-        memcpy(fields.trust.bytes, trust_hash(trust), sizeof fields.trust.bytes);
-        fields.trust_native = system_trust;
-        fields.trust_generation = system_trust ? tls_trust_generation(tls) : 0;
+        memcpy(fields.trust.bytes, trust_hash(who->trust), sizeof fields.trust.bytes);
+        fields.trust_native = who->system_trust;
+        fields.trust_generation = who->system_trust ? tls_trust_generation(who->tls) : 0;
     }
     return key_encode(&fields, ret_key);
 }

@@ -27,13 +27,25 @@ struct target {
     uint64_t body_length;
 };
 
+/* Does an Authorization or WWW-Authenticate value name a scheme that authenticates the connection instead of
+ * the request (NTLM, Negotiate)? Every member of a list of challenges is looked at. security.md B2-4. */
+bool target_names_bound_auth(struct rqv_str value);
+
 /* Reads the URL, converts the host, judges method and fields, and appends the encoded head to `ret_head`. 0,
  * or a code with err filled. */
 int target_init(struct target *target, const struct rqv_request_head *head, struct queue *ret_head,
                 struct rqv_err *err);
 
-/* The pool key of the target for this account: every field of security.md B1 that varies. */
-int target_key(const struct target *target, const struct account *account, const struct conf *conf,
-               const struct tls *tls, const struct trust *trust, bool system_trust, struct key *ret_key);
+/* Who asks, and what he trusts. */
+struct target_identity {
+    const struct account *account;
+    const struct conf *conf;
+    const struct tls *tls;
+    const struct trust *trust;
+    bool system_trust; /* the system's set was meant, whatever it holds */
+};
+
+/* The pool key: every field of security.md B1 that varies. */
+int target_key(const struct target *target, const struct target_identity *who, struct key *ret_key);
 
 #endif

@@ -24,12 +24,13 @@
  *      reqivo_submit(client, &request, on_done, userdata, &id);
  *      ev_run(EV_DEFAULT, 0);
  *
- * Thread rule: a handle belongs to one thread at a time; any number of handles may exist. After fork() every call on a
- * parent's handle returns -ECHILD in the child, and reqivo_close() there only closes the descriptor.
- * Callbacks run only inside reqivo_client_dispatch() and reqivo_client_wait(), never inside the call that started them.
- * Inside a callback everything is allowed but reqivo_call() and its kin, reqivo_client_wait() and reqivo_client_dispatch() (-EBUSY).
- * Each submitted request completes exactly once, also when the handle is closed (REQIVO_E_CANCELED).
- * The library starts no thread, installs no signal handler, has no global state, and never prints, exits or aborts.
+ * Thread rule: a handle belongs to one thread at a time; any number of handles may exist. After fork() every
+ * call on a parent's handle returns -ECHILD in the child, and reqivo_close() there only closes the
+ * descriptor. Callbacks run only inside reqivo_client_dispatch() and reqivo_client_wait(), never inside the
+ * call that started them. Inside a callback everything is allowed but reqivo_call() and its kin,
+ * reqivo_client_wait() and reqivo_client_dispatch() (-EBUSY). Each submitted request completes exactly once,
+ * also when the handle is closed (REQIVO_E_CANCELED). The library starts no thread, installs no signal
+ * handler, has no global state, and never prints, exits or aborts.
  */
 #ifndef REQIVO_CLIENT_H
 #define REQIVO_CLIENT_H
@@ -59,30 +60,35 @@ REQIVO_API const char *reqivo_version(void);
 /* ---- handle ---- */
 
 /* Makes a handle for the daemon at `socket_path`; NULL: $REQIVO_SOCKET (read with secure_getenv), else
- * $XDG_RUNTIME_DIR/reqivo/reqivo.sock when that exists, else /run/reqivo/reqivo.sock. Connects without waiting for the
- * daemon's answer; the daemon's uid must be root's, this process's, or the owner of the socket file's directory.
- * 0; -ENOMEM; -EINVAL; REQIVO_E_SOCKET_PATH; REQIVO_E_NO_DAEMON (reqivo_open_error tells the paths tried). On failure
- * *ret_client is untouched. The handle reconnects by itself when the daemon comes back. */
+ * $XDG_RUNTIME_DIR/reqivo/reqivo.sock when that exists, else /run/reqivo/reqivo.sock. Connects without
+ * waiting for the daemon's answer; the daemon's uid must be root's, this process's, or the owner of the
+ * socket file's directory. 0; -ENOMEM; -EINVAL; REQIVO_E_SOCKET_PATH; REQIVO_E_NO_DAEMON (reqivo_open_error
+ * tells the paths tried). On failure *ret_client is untouched. The handle reconnects by itself when the
+ * daemon comes back. */
 REQIVO_API int reqivo_open(const char *socket_path, struct reqivo_client **ret_client);
 
-/* One line about why an open with the same argument fails now, for people: which paths, which errno. Writes at most size bytes. */
+/* One line about why an open with the same argument fails now, for people: which paths, which errno. Writes
+ * at most size bytes. */
 REQIVO_API void reqivo_open_error(const char *socket_path, char *text, size_t size);
 
-/* Completes every pending request with REQIVO_E_CANCELED (their callbacks run inside this call, after which nothing of
- * the handle is valid) and frees. NULL is fine. Inside a callback of this handle: takes effect when dispatching ends. */
+/* Completes every pending request with REQIVO_E_CANCELED (their callbacks run inside this call, after which
+ * nothing of the handle is valid) and frees. NULL is fine. Inside a callback of this handle: takes effect
+ * when dispatching ends. */
 REQIVO_API void reqivo_close(struct reqivo_client *client);
 
 /* ---- driving it from any loop ---- */
-REQIVO_API int reqivo_client_fd(const struct reqivo_client *client);     /* -1 while not connected: use the timeout. It changes on reconnect. */
+REQIVO_API int reqivo_client_fd(const struct reqivo_client *client);     /* -1 while not connected: use the
+                                                                            timeout. It changes on reconnect. */
 REQIVO_API int reqivo_client_events(const struct reqivo_client *client); /* POLLIN, perhaps | POLLOUT */
 /* Milliseconds until process() must be called: 0 while completions wait, -1 for never. */
 REQIVO_API int reqivo_client_timeout_ms(const struct reqivo_client *client);
-/* Reads and writes what can be without blocking; runs no callback. 0, or -ECHILD, -ENOMEM. Loss of the daemon is no
- * failure here: it completes requests. */
+/* Reads and writes what can be without blocking; runs no callback. 0, or -ECHILD, -ENOMEM. Loss of the daemon
+ * is no failure here: it completes requests. */
 REQIVO_API int reqivo_client_process(struct reqivo_client *client);
 /* Runs the callbacks of what has completed or arrived. The number run, or -EBUSY, -ECHILD. */
 REQIVO_API int reqivo_client_dispatch(struct reqivo_client *client);
-/* poll() at most timeout_ms (-1: no limit), process, dispatch. The number of callbacks run (0: nothing yet), -EBUSY, -ECHILD, -EINTR, -ENOMEM. */
+/* poll() at most timeout_ms (-1: no limit), process, dispatch. The number of callbacks run (0: nothing yet),
+ * -EBUSY, -ECHILD, -EINTR, -ENOMEM. */
 REQIVO_API int reqivo_client_wait(struct reqivo_client *client, int timeout_ms);
 /* Requests submitted and not yet completed to the program. */
 REQIVO_API size_t reqivo_client_pending(const struct reqivo_client *client);
@@ -93,31 +99,40 @@ REQIVO_API long reqivo_client_daemon_uid(const struct reqivo_client *client);
 
 /* ---- requests in flight ---- */
 
-/* Runs once when the request is complete. The response is the callee's from here: reqivo_response_free(). It always exists:
- * reqivo_response_error() tells a failure. */
-typedef void (*reqivo_done_fn)(struct reqivo_client *client, struct reqivo_response *response, void *userdata);
+/* Runs once when the request is complete. The response is the callee's from here: reqivo_response_free(). It
+ * always exists: reqivo_response_error() tells a failure. */
+typedef void (*reqivo_done_fn)(struct reqivo_client *client, struct reqivo_response *response,
+                               void *userdata);
 
-/* Takes *request (leaves NULL) and starts it; on failure *request stays the caller's. *ret_id (may be NULL) names it for cancel: ids grow and
- * are not reused. 0; -ECHILD; -ENOMEM; -EINVAL (NULL, no URL); REQIVO_E_LIMIT_HEAD; REQIVO_E_BODY_SOURCE;
- * REQIVO_E_LIMIT_REQUESTS (4096 in flight). Whatever happens later is reported by the callback. */
-REQIVO_API int reqivo_submit(struct reqivo_client *client, struct reqivo_request **request, reqivo_done_fn fn, void *userdata,
-                             uint64_t *ret_id);
+/* Takes *request (leaves NULL) and starts it; on failure *request stays the caller's. *ret_id (may be NULL)
+ * names it for cancel: ids grow and are not reused. 0; -ECHILD; -ENOMEM; -EINVAL (NULL, no URL);
+ * REQIVO_E_LIMIT_HEAD; REQIVO_E_BODY_SOURCE; REQIVO_E_LIMIT_REQUESTS (4096 in flight). Whatever happens later
+ * is reported by the callback. */
+REQIVO_API int reqivo_submit(struct reqivo_client *client, struct reqivo_request **request, reqivo_done_fn fn,
+                             void *userdata, uint64_t *ret_id);
 
-/* Completes the request with REQIVO_E_CANCELED at the next dispatch and tells the daemon. 0, -ENOENT (completed or never was), -ECHILD. */
+/* Completes the request with REQIVO_E_CANCELED at the next dispatch and tells the daemon. 0, -ENOENT
+ * (completed or never was), -ECHILD. */
 REQIVO_API int reqivo_cancel(struct reqivo_client *client, uint64_t id);
 
-/* Submits and polls until this request is complete; completions of others are kept for dispatch. The same failures as
- * reqivo_submit, and -EBUSY inside a callback. Otherwise *ret_response exists and the answer is reqivo_response_error() of it (0 or negative). */
-REQIVO_API int reqivo_call(struct reqivo_client *client, struct reqivo_request **request, struct reqivo_response **ret_response);
+/* Submits and polls until this request is complete; completions of others are kept for dispatch. The same
+ * failures as reqivo_submit, and -EBUSY inside a callback. Otherwise *ret_response exists and the answer is
+ * reqivo_response_error() of it (0 or negative). */
+REQIVO_API int reqivo_call(struct reqivo_client *client, struct reqivo_request **request,
+                           struct reqivo_response **ret_response);
 
 /* GET in one call: builds a request and calls. */
-REQIVO_API int reqivo_get(struct reqivo_client *client, const char *url, struct reqivo_response **ret_response);
+REQIVO_API int reqivo_get(struct reqivo_client *client, const char *url,
+                          struct reqivo_response **ret_response);
 
-/* Administration: rows of name/value pairs. verb: REQIVO_QUERY_STATUS or REQIVO_QUERY_POOLS. fn runs per row, during the call. Blocks at most timeout_ms. */
+/* Administration: rows of name/value pairs. verb: REQIVO_QUERY_STATUS or REQIVO_QUERY_POOLS. fn runs per row,
+ * during the call. Blocks at most timeout_ms. */
 #define REQIVO_QUERY_STATUS 1
 #define REQIVO_QUERY_POOLS  2
-typedef void (*reqivo_row_fn)(size_t count, const char *const names[], const char *const values[], void *userdata);
-REQIVO_API int reqivo_query(struct reqivo_client *client, int verb, int timeout_ms, reqivo_row_fn fn, void *userdata);
+typedef void (*reqivo_row_fn)(size_t count, const char *const names[], const char *const values[],
+                              void *userdata);
+REQIVO_API int reqivo_query(struct reqivo_client *client, int verb, int timeout_ms, reqivo_row_fn fn,
+                            void *userdata);
 
 #ifdef __cplusplus
 }

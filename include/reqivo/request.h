@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reqivo/request.h - the builder of a request. Strings and bytes are copied unless said otherwise. A request is used
- * once: reqivo_submit() and reqivo_call() take it. It belongs to no handle until then and to one thread.
- * A setter answers 0, -ENOMEM, -EINVAL, or the code named; after a failed setter the request is as before.
+ * reqivo/request.h - the builder of a request. Strings and bytes are copied unless said otherwise. A request
+ * is used once: reqivo_submit() and reqivo_call() take it. It belongs to no handle until then and to one
+ * thread. A setter answers 0, -ENOMEM, -EINVAL, or the code named; after a failed setter the request is as
+ * before.
  */
 #ifndef REQIVO_REQUEST_H
 #define REQIVO_REQUEST_H
@@ -18,32 +19,46 @@ extern "C" {
 REQIVO_API int reqivo_request_new(const char *method, const char *url, struct reqivo_request **ret_request);
 REQIVO_API void reqivo_request_free(struct reqivo_request *request); /* NULL is fine */
 
-/* Appends a header field (RFC 9110 5). REQIVO_E_FIELD: no token, a control byte, or a field that the daemon writes itself
- * (Content-Length, Transfer-Encoding, Connection, Keep-Alive, TE, Trailer, Upgrade, Expect, Proxy-*). Host may be given once. */
+/* Appends a header field (RFC 9110 5). REQIVO_E_FIELD: no token, a control byte, or a field that the daemon
+ * writes itself (Content-Length, Transfer-Encoding, Connection, Keep-Alive, TE, Trailer, Upgrade, Expect,
+ * Proxy-*). Host may be given once. */
 REQIVO_API int reqivo_request_add_field(struct reqivo_request *request, const char *name, const char *value);
 
 /* The body, one of: */
-REQIVO_API int reqivo_request_set_body(struct reqivo_request *request, const void *bytes, size_t size);        /* copied */
-REQIVO_API int reqivo_request_set_body_view(struct reqivo_request *request, const void *bytes, size_t size);   /* must outlive the request */
-REQIVO_API int reqivo_request_set_body_file(struct reqivo_request *request, int fd);                           /* regular file from its offset to its end; the fd is dup'ed */
+REQIVO_API int reqivo_request_set_body(struct reqivo_request *request, const void *bytes,
+                                       size_t size); /* copied */
+REQIVO_API int reqivo_request_set_body_view(struct reqivo_request *request, const void *bytes,
+                                            size_t size); /* must outlive the request */
+REQIVO_API int
+reqivo_request_set_body_file(struct reqivo_request *request,
+                             int fd); /* regular file from its offset to its end; the fd is dup'ed */
 /* Fills `buffer` with up to `size` bytes. Returns how many, 0 for the end, -EAGAIN for "not yet" (then call
- * reqivo_resume), or another negative to fail the request with REQIVO_E_BODY_SOURCE. Runs inside process(), dispatch() and call(); it must not call the library but for reqivo_resume. */
+ * reqivo_resume), or another negative to fail the request with REQIVO_E_BODY_SOURCE. Runs inside process(),
+ * dispatch() and call(); it must not call the library but for reqivo_resume. */
 typedef long (*reqivo_read_fn)(void *buffer, size_t size, void *userdata);
 /* length: exact, or REQIVO_LENGTH_UNKNOWN for chunked transfer coding. */
 #define REQIVO_LENGTH_UNKNOWN UINT64_MAX
-REQIVO_API int reqivo_request_set_body_callback(struct reqivo_request *request, reqivo_read_fn fn, void *userdata, uint64_t length);
-REQIVO_API int reqivo_resume(struct reqivo_client *client, uint64_t id); /* the body callback has bytes again; -ENOENT */
+REQIVO_API int reqivo_request_set_body_callback(struct reqivo_request *request, reqivo_read_fn fn,
+                                                void *userdata, uint64_t length);
+REQIVO_API int reqivo_resume(struct reqivo_client *client,
+                             uint64_t id); /* the body callback has bytes again; -ENOENT */
 
 /* Where the response goes. Default: into the response object, whole, at most 64 MiB. */
-REQIVO_API int reqivo_request_set_max_body(struct reqivo_request *request, uint64_t bytes); /* over it: REQIVO_E_LIMIT_BODY */
-/* on_head runs once with status and fields before the first byte; may be NULL. Returning non-zero cancels the request. */
-typedef int (*reqivo_head_fn)(struct reqivo_client *client, const struct reqivo_response *response, void *userdata);
-/* on_body runs with pieces of the body in order; the bytes live until it returns; its credit goes back to the daemon when it
- * returns 0. Return REQIVO_PAUSE to take the piece but have no more until reqivo_unpause; another non-zero cancels. */
+REQIVO_API int reqivo_request_set_max_body(struct reqivo_request *request,
+                                           uint64_t bytes); /* over it: REQIVO_E_LIMIT_BODY */
+/* on_head runs once with status and fields before the first byte; may be NULL. Returning non-zero cancels the
+ * request. */
+typedef int (*reqivo_head_fn)(struct reqivo_client *client, const struct reqivo_response *response,
+                              void *userdata);
+/* on_body runs with pieces of the body in order; the bytes live until it returns; its credit goes back to the
+ * daemon when it returns 0. Return REQIVO_PAUSE to take the piece but have no more until reqivo_unpause;
+ * another non-zero cancels. */
 #define REQIVO_PAUSE 1
 typedef int (*reqivo_body_fn)(struct reqivo_client *client, const void *bytes, size_t size, void *userdata);
-/* With these set the response object keeps no body. Both run in dispatch() - in reqivo_call() of this request during the call. */
-REQIVO_API int reqivo_request_set_stream(struct reqivo_request *request, reqivo_head_fn on_head, reqivo_body_fn on_body, void *userdata);
+/* With these set the response object keeps no body. Both run in dispatch() - in reqivo_call() of this request
+ * during the call. */
+REQIVO_API int reqivo_request_set_stream(struct reqivo_request *request, reqivo_head_fn on_head,
+                                         reqivo_body_fn on_body, void *userdata);
 REQIVO_API int reqivo_unpause(struct reqivo_client *client, uint64_t id); /* -ENOENT */
 
 /* Limits of time, in ms; 0 keeps the daemon's default, REQIVO_NO_LIMIT takes it away. */
@@ -57,17 +72,24 @@ enum reqivo_timeout {
 };
 REQIVO_API int reqivo_request_set_timeout(struct reqivo_request *request, int which, uint32_t ms);
 
-/* TLS: verification is on. Off means that certificate and host name are not checked; a system daemon may refuse it (REQIVO_E_OPTION_DENIED). */
+/* TLS: verification is on. Off means that certificate and host name are not checked; a system daemon may
+ * refuse it (REQIVO_E_OPTION_DENIED). */
 REQIVO_API int reqivo_request_set_verify(struct reqivo_request *request, int on);
-/* Trust these PEM certificates instead of the system's. At most 1 MiB. Sent to the daemon once per handle and content. */
+/* Trust these PEM certificates instead of the system's. At most 1 MiB. Sent to the daemon once per handle and
+ * content. */
 REQIVO_API int reqivo_request_set_ca(struct reqivo_request *request, const void *pem, size_t size);
-REQIVO_API int reqivo_request_set_ca_file(struct reqivo_request *request, const char *path); /* read now; -errno of open or read */
+REQIVO_API int reqivo_request_set_ca_file(struct reqivo_request *request,
+                                          const char *path); /* read now; -errno of open or read */
 
-/* The caller declares that repeating the request does no harm (allows the automatic repeats of reqivo_call(3)). GET, HEAD, OPTIONS, TRACE are so anyway. */
+/* The caller declares that repeating the request does no harm (allows the automatic repeats of
+ * reqivo_call(3)). GET, HEAD, OPTIONS, TRACE are so anyway. */
 REQIVO_API int reqivo_request_set_idempotent(struct reqivo_request *request, int on);
-REQIVO_API int reqivo_request_set_fresh(struct reqivo_request *request, int on);  /* not on a reused connection */
-REQIVO_API int reqivo_request_set_expect(struct reqivo_request *request, int on); /* Expect: 100-continue (RFC 9110 10.1.1) */
-/* Have the daemon say, before the first byte goes to the server, that it begins: sharpens "unknown" after a loss to "not sent". Costs a write. */
+REQIVO_API int reqivo_request_set_fresh(struct reqivo_request *request,
+                                        int on); /* not on a reused connection */
+REQIVO_API int reqivo_request_set_expect(struct reqivo_request *request,
+                                         int on); /* Expect: 100-continue (RFC 9110 10.1.1) */
+/* Have the daemon say, before the first byte goes to the server, that it begins: sharpens "unknown" after a
+ * loss to "not sent". Costs a write. */
 REQIVO_API int reqivo_request_set_begun(struct reqivo_request *request, int on);
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reqivo/response.h - what became of a request. It always exists, a failure included. Strings and bytes live as long
- * as the response. Getters accept NULL and answer 0, NULL or "".
+ * reqivo/response.h - what became of a request. It always exists, a failure included. Strings and bytes live
+ * as long as the response. Getters accept NULL and answer 0, NULL or "".
  */
 #ifndef REQIVO_RESPONSE_H
 #define REQIVO_RESPONSE_H
@@ -14,31 +14,43 @@ extern "C" {
 
 REQIVO_API void reqivo_response_free(struct reqivo_response *response); /* NULL is fine */
 
-/* The outcome: 0, or the negative code; then where and why. A response with an error may still have a status and part of a body. */
+/* The outcome: 0, or the negative code; then where and why. A response with an error may still have a status
+ * and part of a body. */
 REQIVO_API int reqivo_response_error(const struct reqivo_response *response);
-REQIVO_API int reqivo_response_phase(const struct reqivo_response *response);           /* enum reqivo_phase */
-REQIVO_API int reqivo_response_errno(const struct reqivo_response *response);           /* of the failing system call, or 0 */
-REQIVO_API int reqivo_response_sent(const struct reqivo_response *response);            /* enum reqivo_sent */
-REQIVO_API const char *reqivo_response_detail(const struct reqivo_response *response);  /* one line, "" when there is none */
-REQIVO_API const char *reqivo_response_address(const struct reqivo_response *response); /* connected or last tried, "192.0.2.1:443" */
+REQIVO_API int reqivo_response_phase(const struct reqivo_response *response); /* enum reqivo_phase */
+REQIVO_API int
+reqivo_response_errno(const struct reqivo_response *response); /* of the failing system call, or 0 */
+REQIVO_API int reqivo_response_sent(const struct reqivo_response *response); /* enum reqivo_sent */
+REQIVO_API const char *
+reqivo_response_detail(const struct reqivo_response *response); /* one line, "" when there is none */
+REQIVO_API const char *reqivo_response_address(
+    const struct reqivo_response *response); /* connected or last tried, "192.0.2.1:443" */
 
 REQIVO_API uint64_t reqivo_response_id(const struct reqivo_response *response);
-REQIVO_API int reqivo_response_status(const struct reqivo_response *response);         /* 200, ...; 0 when no head came */
-REQIVO_API int reqivo_response_minor(const struct reqivo_response *response);          /* HTTP/1.minor */
-REQIVO_API const char *reqivo_response_reason(const struct reqivo_response *response); /* as sent, may be "" */
+REQIVO_API int
+reqivo_response_status(const struct reqivo_response *response); /* 200, ...; 0 when no head came */
+REQIVO_API int reqivo_response_minor(const struct reqivo_response *response); /* HTTP/1.minor */
+REQIVO_API const char *
+reqivo_response_reason(const struct reqivo_response *response); /* as sent, may be "" */
 
-/* Fields in the order received. get: the n-th of that name (from 0), case-insensitive, NULL when there is none. */
+/* Fields in the order received. get: the n-th of that name (from 0), case-insensitive, NULL when there is
+ * none. */
 REQIVO_API size_t reqivo_response_field_count(const struct reqivo_response *response);
-REQIVO_API int reqivo_response_field_at(const struct reqivo_response *response, size_t n, const char **ret_name, const char **ret_value);
-REQIVO_API const char *reqivo_response_field(const struct reqivo_response *response, const char *name, size_t n);
+REQIVO_API int reqivo_response_field_at(const struct reqivo_response *response, size_t n,
+                                        const char **ret_name, const char **ret_value);
+REQIVO_API const char *reqivo_response_field(const struct reqivo_response *response, const char *name,
+                                             size_t n);
 REQIVO_API size_t reqivo_response_trailer_count(const struct reqivo_response *response);
-REQIVO_API int reqivo_response_trailer_at(const struct reqivo_response *response, size_t n, const char **ret_name, const char **ret_value);
+REQIVO_API int reqivo_response_trailer_at(const struct reqivo_response *response, size_t n,
+                                          const char **ret_name, const char **ret_value);
 
-REQIVO_API const void *reqivo_response_body(const struct reqivo_response *response); /* followed by a NUL that is not counted */
+REQIVO_API const void *
+reqivo_response_body(const struct reqivo_response *response); /* followed by a NUL that is not counted */
 REQIVO_API size_t reqivo_response_body_size(const struct reqivo_response *response);
 REQIVO_API int64_t reqivo_response_content_length(const struct reqivo_response *response); /* -1: unknown */
 
-REQIVO_API int reqivo_response_reused(const struct reqivo_response *response);  /* on a connection that had served before */
+REQIVO_API int
+reqivo_response_reused(const struct reqivo_response *response); /* on a connection that had served before */
 REQIVO_API int reqivo_response_retried(const struct reqivo_response *response); /* sent a second time */
 
 enum reqivo_timing {

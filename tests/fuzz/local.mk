@@ -40,3 +40,27 @@ tests_fuzz_fuzz_http1_encode_SOURCES = tests/fuzz/fuzz_http1_encode.c
 tests_fuzz_fuzz_http1_encode_LDADD = libhttp1.la libproto.la libcommon.la $(HTTP_PARSER_LIBS)
 tests_fuzz_fuzz_http1_encode_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_client_decode
+tests_fuzz_fuzz_client_decode_SOURCES = tests/fuzz/fuzz_client_decode.c
+tests_fuzz_fuzz_client_decode_LDADD = libclient.la
+tests_fuzz_fuzz_client_decode_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_ws_frame tests/fuzz/fuzz_ws_message tests/fuzz/fuzz_ws_deflate \
+	tests/fuzz/fuzz_ws_handshake
+tests_fuzz_fuzz_ws_frame_SOURCES = tests/fuzz/fuzz_ws_frame.c
+tests_fuzz_fuzz_ws_frame_LDADD = libws.la libproto.la libcommon.la
+tests_fuzz_fuzz_ws_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_ws_message_SOURCES = tests/fuzz/fuzz_ws_message.c tests/lib/ws_run.h
+tests_fuzz_fuzz_ws_message_LDADD = libws.la libproto.la libcommon.la
+tests_fuzz_fuzz_ws_message_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_ws_deflate_SOURCES = tests/fuzz/fuzz_ws_deflate.c
+tests_fuzz_fuzz_ws_deflate_LDADD = libws.la libproto.la libcommon.la
+tests_fuzz_fuzz_ws_deflate_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_ws_handshake_SOURCES = tests/fuzz/fuzz_ws_handshake.c
+tests_fuzz_fuzz_ws_handshake_LDADD = libws.la libproto.la libcommon.la
+tests_fuzz_fuzz_ws_handshake_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif

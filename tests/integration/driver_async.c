@@ -3,7 +3,7 @@
  * driver_async SOCKET - the asynchronous API, driven by descriptions on stdin (driver_common.h): a loop of
  * one's own around fd, events, timeout_ms, process and dispatch.
  */
-#include "driver_common.h"
+#include "tests/integration/driver_common.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* driver_common - see driver_common.h. */
-#include "driver_common.h"
+#include "tests/integration/driver_common.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* driver_sync SOCKET - the synchronous API, driven by descriptions on stdin (driver_common.h): one
  * reqivo_call a request. */
-#include "driver_common.h"
+#include "tests/integration/driver_common.h"
 
 static void start(struct driver *driver)
 {

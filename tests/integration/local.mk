@@ -8,3 +8,27 @@ EXTRA_DIST += tests/lib/reqivotest.py tests/lib/run.py
 # daemon/base: settings and options
 dist_check_SCRIPTS += tests/integration/test_conf.py
 TESTS += tests/integration/test_conf.py
+
+# the process as it is seen from outside
+dist_check_SCRIPTS += tests/integration/test_process.py
+TESTS += tests/integration/test_process.py
+
+# the programs of doc/examples/
+dist_check_SCRIPTS += tests/integration/test_examples.py
+TESTS += tests/integration/test_examples.py
+
+# The two drivers (public headers only), the odd origin, the table of cases, and one script for each promise of the daemon.
+check_PROGRAMS += tests/integration/driver_sync tests/integration/driver_async
+tests_integration_driver_sync_SOURCES = tests/integration/driver_sync.c tests/integration/driver_common.c \
+	tests/integration/driver_common.h
+tests_integration_driver_sync_LDADD = libreqivo-client.la
+tests_integration_driver_async_SOURCES = tests/integration/driver_async.c tests/integration/driver_common.c \
+	tests/integration/driver_common.h
+tests_integration_driver_async_LDADD = libreqivo-client.la
+driver_scripts = tests/integration/test_cases.py tests/integration/test_isolation.py \
+	tests/integration/test_kill_client.py tests/integration/test_kill_daemon.py tests/integration/test_limits.py \
+	tests/integration/test_many.py tests/integration/test_nodaemon.py tests/integration/test_service.py \
+	tests/integration/test_slow_reader.py tests/integration/test_uids.py tests/integration/test_wire_abuse.py
+dist_check_SCRIPTS += $(driver_scripts)
+TESTS += $(driver_scripts)
+EXTRA_DIST += tests/integration/cases.py tests/integration/drivers.py tests/integration/odd_origin.py

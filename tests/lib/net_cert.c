@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* net_cert - certificates for tests: P-256 keys, made and signed here, so that the tests need no files and no tool. */
+/* net_cert - certificates for tests: P-256 keys, made and signed here, so that the tests need no files and no
+ * tool. */
 #include "common/buf.h"
 #include "tests/lib/net_peer.h"
 

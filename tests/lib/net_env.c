@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* net_env - the client's side for tests of daemon/net: a loop with a guard timer, and streams driven until something comes. */
+/* net_env - the client's side for tests of daemon/net: a loop with a guard timer, and streams driven until
+ * something comes. */
 #include "tests/lib/net_peer.h"
 
 #include <arpa/inet.h>
@@ -82,7 +83,8 @@ void net_env_run_ms(struct net_env *env, unsigned ms)
 
 int net_connect(uint16_t port)
 {
-    struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+    struct sockaddr_in sin = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
@@ -114,7 +116,8 @@ static void on_ready(void *owner, unsigned events)
     loop_stop(client->env->loop);
 }
 
-int net_client_open(struct net_client *client, struct net_env *env, uint16_t port, const struct net_client_params *params)
+int net_client_open(struct net_client *client, struct net_env *env, uint16_t port,
+                    const struct net_client_params *params)
 {
     struct in_addr v4;
     struct in6_addr v6;
@@ -122,7 +125,8 @@ int net_client_open(struct net_client *client, struct net_env *env, uint16_t por
         .trust = params->trust ? params->trust : tls_system_trust(env->tls),
         .verify = !params->no_verify,
         .host = params->host,
-        .host_is_addr = inet_pton(AF_INET, params->host, &v4) == 1 || inet_pton(AF_INET6, params->host, &v6) == 1,
+        .host_is_addr =
+            inet_pton(AF_INET, params->host, &v4) == 1 || inet_pton(AF_INET6, params->host, &v6) == 1,
         .key = rqv_str_from(params->key ? params->key : params->host),
     };
     SSL *ssl;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net_peer - what tests of daemon/net talk to: certificates made on the spot, and a server on loopback that runs in a thread
- * and plays one script per connection. And the client's side of it: a loop with all that a dial needs.
+ * net_peer - what tests of daemon/net talk to: certificates made on the spot, and a server on loopback that
+ * runs in a thread and plays one script per connection. And the client's side of it: a loop with all that a
+ * dial needs.
  */
 #ifndef RQV_TESTS_NET_PEER_H
 #define RQV_TESTS_NET_PEER_H
@@ -27,8 +28,8 @@ struct net_cert {
 };
 struct net_cert_params {
     const char *cn;
-    const char *san;                /* "DNS:a.example,IP:127.0.0.1"; NULL: none */
-    const struct net_cert *issuer;  /* NULL: signs itself */
+    const char *san;               /* "DNS:a.example,IP:127.0.0.1"; NULL: none */
+    const struct net_cert *issuer; /* NULL: signs itself */
     bool ca;
     long until_s; /* from now; 0: a day */
 };
@@ -58,7 +59,8 @@ void net_server_open(struct net_server *server, const struct net_cert *cert, net
 void net_server_start(struct net_server *server); /* after changes to server->ctx */
 void net_server_stop(struct net_server *server);
 void net_script_echo(struct net_server *server, int fd, SSL *ssl); /* until the client ends */
-void net_script_hello(struct net_server *server, int fd, SSL *ssl); /* "hello", close_notify, waits for the end */
+void net_script_hello(struct net_server *server, int fd,
+                      SSL *ssl); /* "hello", close_notify, waits for the end */
 
 /* ---- the client's side ---- */
 
@@ -96,7 +98,8 @@ struct net_client_params {
     struct trust *trust;  /* NULL: the system's */
 };
 int net_connect(uint16_t port); /* a non-blocking socket, connected */
-int net_client_open(struct net_client *client, struct net_env *env, uint16_t port, const struct net_client_params *params);
+int net_client_open(struct net_client *client, struct net_env *env, uint16_t port,
+                    const struct net_client_params *params);
 void net_client_plain(struct net_client *client, struct net_env *env, uint16_t port);
 void net_client_close(struct net_client *client);
 /* stream_read until it gives bytes, an end or an error. */

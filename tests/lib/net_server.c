@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net_server - a thread that accepts, shakes hands and plays the script, one connection after the other, with blocking calls.
+ * net_server - a thread that accepts, shakes hands and plays the script, one connection after the other, with
+ * blocking calls.
  */
 #include "tests/lib/net_peer.h"
 
@@ -27,7 +28,8 @@ void net_script_echo(struct net_server *server, int fd, SSL *ssl)
         int done = 0, sent;
 
         while (done < n) {
-            sent = ssl ? SSL_write(ssl, bytes + done, n - done) : (int)send(fd, bytes + done, (size_t)(n - done), 0);
+            sent = ssl ? SSL_write(ssl, bytes + done, n - done)
+                       : (int)send(fd, bytes + done, (size_t)(n - done), 0);
             if (sent <= 0)
                 return;
             done += sent;

@@ -86,6 +86,10 @@ REFUSED = [
     ("keys", "a private key", {"tests/a.pem": KEY}, "private key"),
     ("keys", "a key file", {"tests/a.key": "x"}, "key file"),
     ("keys", "an access key", {"README.md": "AKIA" + "ABCDEFGHIJKLMNOP\n"}, "AWS"),
+    ("readme", "code that is in no file", {"README.md": "```c\nint a;\n```\n"}, "no <!-- PATH -->"),
+    ("readme", "code that its file has not", {
+        "README.md": "<!-- a.c -->\n```c\nint b;\n```\n", "a.c": "int a;\n"}, "no excerpt"),
+    ("readme", "a link to nowhere", {"README.md": "[x](doc/x.md)\n"}, "leads nowhere"),
 ]
 ALLOWED = [
     ("layers", {"daemon/work/a.c": '#include <stdio.h>\n#include "proto/b.h"\n', "proto/b.h": ""}),
@@ -102,6 +106,7 @@ ALLOWED = [
                "doc/rules.md": "| B1-1 | x | `test_a` |\n| B1-2 | x | later: not yet built |\n"}),
     ("words", {"common/a.c": "/* strcpy() is not used */\nint a;\n"}),
     ("keys", {"README.md": "text\n"}),
+    ("readme", {"README.md": "<!-- a.c -->\n```c\nint b;\n```\n[a](a.c)\n", "a.c": "int a;\nint b;\n"}),
 ]
 # (gate, what, C text, flags, files, word or None when it is to pass)
 SHARED = ("-shared", "-fPIC", "-Wl,-soname,libreqivo-client.so.0", "-Wl,-z,relro,-z,now")

@@ -90,3 +90,89 @@ tests_unit_test_loop_SOURCES = tests/unit/test_loop.c tests/unit/unit.h
 tests_unit_test_loop_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_worker_SOURCES = tests/unit/test_worker.c tests/unit/unit.h
 tests_unit_test_worker_LDADD = libreqivod.la $(CHECK_LIBS)
+
+# libclient
+client_tests = tests/unit/test_client_flow tests/unit/test_client_loss tests/unit/test_client_request \
+	tests/unit/test_client_stream tests/unit/test_client_sync
+client_test_sources = tests/unit/fake_daemon.c tests/unit/fake_daemon.h tests/unit/unit.h
+check_PROGRAMS += $(client_tests) tests/unit/test_client_alloc
+TESTS += $(client_tests) tests/unit/test_client_alloc
+tests_unit_test_client_alloc_SOURCES = tests/unit/test_client_alloc.c $(client_test_sources) \
+	tests/lib/failmalloc.c tests/lib/failmalloc.h
+tests_unit_test_client_alloc_LDADD = libclient.la $(CHECK_LIBS)
+tests_unit_test_client_alloc_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
+tests_unit_test_client_flow_SOURCES = tests/unit/test_client_flow.c $(client_test_sources)
+tests_unit_test_client_flow_LDADD = libclient.la $(CHECK_LIBS)
+tests_unit_test_client_loss_SOURCES = tests/unit/test_client_loss.c $(client_test_sources)
+tests_unit_test_client_loss_LDADD = libclient.la $(CHECK_LIBS)
+tests_unit_test_client_request_SOURCES = tests/unit/test_client_request.c tests/unit/unit.h
+tests_unit_test_client_request_LDADD = libclient.la $(CHECK_LIBS)
+tests_unit_test_client_stream_SOURCES = tests/unit/test_client_stream.c $(client_test_sources)
+tests_unit_test_client_stream_LDADD = libclient.la $(CHECK_LIBS)
+tests_unit_test_client_sync_SOURCES = tests/unit/test_client_sync.c $(client_test_sources)
+tests_unit_test_client_sync_LDADD = libclient.la $(EV_LIBS) $(CHECK_LIBS)
+
+# daemon/net
+net_tests = tests/unit/test_dial tests/unit/test_policy tests/unit/test_resolver tests/unit/test_stream \
+	tests/unit/test_tls tests/unit/test_tls_ticket
+net_test_lib = tests/lib/net_cert.c tests/lib/net_dns.c tests/lib/net_dns.h tests/lib/net_env.c tests/lib/net_peer.h \
+	tests/lib/net_server.c tests/unit/unit.h
+net_test_libs = libreqivod.la $(OPENSSL_LIBS) $(CHECK_LIBS) -lpthread
+check_PROGRAMS += $(net_tests)
+TESTS += $(net_tests)
+tests_unit_test_dial_SOURCES = tests/unit/test_dial.c $(net_test_lib)
+tests_unit_test_dial_LDADD = $(net_test_libs)
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c tests/unit/unit.h
+tests_unit_test_policy_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_resolver_SOURCES = tests/unit/test_resolver.c $(net_test_lib)
+tests_unit_test_resolver_LDADD = $(net_test_libs)
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(net_test_lib)
+tests_unit_test_stream_LDADD = $(net_test_libs)
+tests_unit_test_tls_SOURCES = tests/unit/test_tls.c $(net_test_lib)
+tests_unit_test_tls_LDADD = $(net_test_libs)
+tests_unit_test_tls_ticket_SOURCES = tests/unit/test_tls_ticket.c $(net_test_lib)
+tests_unit_test_tls_ticket_LDADD = $(net_test_libs)
+
+# proto/ws
+ws_tests = tests/unit/test_utf8 tests/unit/test_ws_deflate tests/unit/test_ws_frame tests/unit/test_ws_handshake \
+	tests/unit/test_ws_message tests/unit/test_ws_rules tests/unit/test_ws_send
+ws_libs = libws.la libproto.la libcommon.la $(CHECK_LIBS)
+check_PROGRAMS += $(ws_tests)
+TESTS += $(ws_tests)
+tests_unit_test_utf8_SOURCES = tests/unit/test_utf8.c tests/unit/unit.h
+tests_unit_test_utf8_LDADD = $(ws_libs)
+tests_unit_test_ws_deflate_SOURCES = tests/unit/test_ws_deflate.c tests/lib/failmalloc.c tests/lib/failmalloc.h \
+	tests/lib/ws_run.h tests/unit/unit.h
+tests_unit_test_ws_deflate_LDADD = $(ws_libs)
+tests_unit_test_ws_deflate_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
+tests_unit_test_ws_frame_SOURCES = tests/unit/test_ws_frame.c tests/unit/unit.h
+tests_unit_test_ws_frame_LDADD = $(ws_libs)
+tests_unit_test_ws_handshake_SOURCES = tests/unit/test_ws_handshake.c tests/unit/unit.h
+tests_unit_test_ws_handshake_LDADD = $(ws_libs)
+tests_unit_test_ws_message_SOURCES = tests/unit/test_ws_message.c tests/lib/ws_run.h tests/unit/unit.h
+tests_unit_test_ws_message_LDADD = $(ws_libs)
+tests_unit_test_ws_rules_SOURCES = tests/unit/test_ws_rules.c tests/lib/ws_run.h tests/unit/unit.h
+tests_unit_test_ws_rules_LDADD = $(ws_libs)
+tests_unit_test_ws_send_SOURCES = tests/unit/test_ws_send.c tests/lib/ws_run.h tests/unit/unit.h
+tests_unit_test_ws_send_LDADD = $(ws_libs)
+
+# daemon/base/queue, daemon/upstream, daemon/work, daemon/ipc
+upstream_tests = tests/unit/test_exchange tests/unit/test_exchange_end tests/unit/test_key tests/unit/test_peer \
+	tests/unit/test_pool tests/unit/test_queue tests/unit/test_waitq
+mini_origin_sources = tests/lib/mini_origin.c tests/lib/mini_origin.h tests/unit/unit.h
+check_PROGRAMS += $(upstream_tests)
+TESTS += $(upstream_tests)
+tests_unit_test_exchange_SOURCES = tests/unit/test_exchange.c tests/lib/mini_exchange.h $(mini_origin_sources)
+tests_unit_test_exchange_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_exchange_end_SOURCES = tests/unit/test_exchange_end.c tests/lib/mini_exchange.h $(mini_origin_sources)
+tests_unit_test_exchange_end_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_key_SOURCES = tests/unit/test_key.c tests/unit/unit.h
+tests_unit_test_key_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_peer_SOURCES = tests/unit/test_peer.c $(mini_origin_sources)
+tests_unit_test_peer_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_pool_SOURCES = tests/unit/test_pool.c $(mini_origin_sources)
+tests_unit_test_pool_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_queue_SOURCES = tests/unit/test_queue.c tests/unit/unit.h
+tests_unit_test_queue_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_waitq_SOURCES = tests/unit/test_waitq.c tests/unit/unit.h
+tests_unit_test_waitq_LDADD = libreqivod.la $(CHECK_LIBS)

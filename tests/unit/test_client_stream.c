@@ -128,8 +128,13 @@ START_TEST(pause_holds_pieces_and_credit)
     turn(client);
     size_t first = sink.bytes;
     ck_assert_uint_gt(first, 0);
-    for (size_t i = 0; i < 2000; i++)
+    for (size_t i = 0; i < 2000; i++) {
         fake_put_data(&fake, id, big, 251);
+        if (i % 400 == 0) {
+            fake_flush(&fake);
+            turn(client);
+        }
+    }
     fake_put_done(&fake, id, 0, REQIVO_SENT_YES);
     fake_flush(&fake);
     for (int i = 0; i < 20; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of daemon/net/tls: whom a handshake accepts, and the configuration of the context. Tickets: test_tls_ticket.c. */
+/* Tests of daemon/net/tls: whom a handshake accepts, and the configuration of the context. Tickets:
+ * test_tls_ticket.c. */
 #include "common/buf.h"
 #include "daemon/net/tls_internal.h"
 #include "tests/lib/net_peer.h"
@@ -26,7 +27,8 @@ static void teardown(void)
 }
 
 /* One handshake with a server that has this certificate; what it came to. */
-static int handshake(const struct net_cert_params *cert, const struct net_client_params *client, struct rqv_err *ret_err)
+static int handshake(const struct net_cert_params *cert, const struct net_client_params *client,
+                     struct rqv_err *ret_err)
 {
     struct net_server server;
     struct net_client peer;
@@ -110,7 +112,8 @@ START_TEST(rule_b7_1_addresses)
     struct net_cert_params ip = {.cn = "x", .san = "IP:127.0.0.1", .issuer = &ca};
     struct net_cert_params six = {.cn = "x", .san = "IP:::1", .issuer = &ca};
     struct net_cert_params name = {.cn = "127.0.0.1", .san = "DNS:127.0.0.1,DNS:*.0.0.1", .issuer = &ca};
-    struct net_client_params right = {.host = "127.0.0.1"}, wrong = {.host = "127.0.0.2"}, v6 = {.host = "::1"};
+    struct net_client_params right = {.host = "127.0.0.1"}, wrong = {.host = "127.0.0.2"},
+                             v6 = {.host = "::1"};
 
     ck_assert_int_eq(handshake(&ip, &right, NULL), 0);
     ck_assert_int_eq(handshake(&six, &v6, NULL), 0);
@@ -144,7 +147,8 @@ static void server_name_of(const char *host, const char *san, char name[256])
     net_cert_make(&cert, &(struct net_cert_params){.cn = "x", .san = san, .issuer = &ca});
     net_server_open(&server, &cert, net_script_hello);
     net_server_start(&server);
-    ck_assert_int_eq(net_client_open(&client, &env, server.port, &(struct net_client_params){.host = host}), 0);
+    ck_assert_int_eq(net_client_open(&client, &env, server.port, &(struct net_client_params){.host = host}),
+                     0);
     net_client_close(&client);
     net_server_stop(&server);
     memcpy(name, server.sni, sizeof(server.sni));
@@ -237,8 +241,9 @@ START_TEST(rule_b7_6_certificate_limits)
 }
 END_TEST
 
-static int choose_h2(SSL *ssl, const unsigned char **out, unsigned char *len, const unsigned char *in, unsigned in_len,
-                     void *owner)
+/* NOLINTNEXTLINE(readability-function-size): the parameters are OpenSSL's choice */
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *len, const unsigned char *in,
+                           unsigned in_len, void *owner)
 {
     (void)ssl;
     (void)in;
@@ -257,7 +262,7 @@ static int with_alpn(char *choice)
 
     net_cert_make(&cert, &(struct net_cert_params){.cn = "x", .san = "DNS:a.example", .issuer = &ca});
     net_server_open(&server, &cert, net_script_hello);
-    SSL_CTX_set_alpn_select_cb(server.ctx, choose_h2, choice);
+    SSL_CTX_set_alpn_select_cb(server.ctx, choose_protocol, choice);
     net_server_start(&server);
     rc = net_client_open(&client, &env, server.port, &(struct net_client_params){.host = "a.example"});
     net_client_close(&client);
@@ -288,8 +293,9 @@ START_TEST(handshake_cut)
 
     net_server_open(&server, NULL, script_close);
     net_server_start(&server);
-    ck_assert_int_eq(net_client_open(&client, &env, server.port, &(struct net_client_params){.host = "a.example"}),
-                     REQIVO_E_TLS_HANDSHAKE);
+    ck_assert_int_eq(
+        net_client_open(&client, &env, server.port, &(struct net_client_params){.host = "a.example"}),
+        REQIVO_E_TLS_HANDSHAKE);
     ck_assert_int_eq(client.err.phase, REQIVO_PHASE_TLS);
     ck_assert(client.err.detail[0]);
     net_client_close(&client);
@@ -304,8 +310,9 @@ START_TEST(handshake_with_plain_http)
 
     net_server_open(&server, NULL, net_script_hello);
     net_server_start(&server);
-    ck_assert_int_eq(net_client_open(&client, &env, server.port, &(struct net_client_params){.host = "a.example"}),
-                     REQIVO_E_TLS_HANDSHAKE);
+    ck_assert_int_eq(
+        net_client_open(&client, &env, server.port, &(struct net_client_params){.host = "a.example"}),
+        REQIVO_E_TLS_HANDSHAKE);
     net_client_close(&client);
     net_server_stop(&server);
 }
@@ -377,10 +384,11 @@ END_TEST
 
 START_TEST(trust_that_is_no_pem)
 {
-    static const char *const bad[] = {
-        "", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-        "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n"
-        "AAAA\n-----END CERTIFICATE-----\n"};
+    static const char *const bad[] = {"", "hello",
+                                      "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+                                      "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: "
+                                      "AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n"
+                                      "AAAA\n-----END CERTIFICATE-----\n"};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct loaded loaded;

@@ -5,9 +5,9 @@
  *     static Suite *suite(void) { ... }
  *     UNIT_MAIN(suite)
  *
- * TAP goes to stdout and nothing else may be written there. Each test case runs in a process of its own (CK_FORK
- * is check's default); CK_FORK=no in the environment turns that off, for debuggers. UNIT_TCASE saves the three
- * lines that a test case without fixture takes.
+ * TAP goes to stdout and nothing else may be written there. Each test case runs in a process of its own
+ * (CK_FORK is check's default); CK_FORK=no in the environment turns that off, for debuggers. UNIT_TCASE saves
+ * the three lines that a test case without fixture takes.
  */
 #ifndef RQV_TESTS_UNIT_H
 #define RQV_TESTS_UNIT_H
@@ -17,8 +17,7 @@
 #include <stdlib.h>
 
 /* Adds a case of the given functions: UNIT_TCASE(suite, "name", test_a, test_b); */
-#define UNIT_TCASE(suite, name, ...)                                                                         \
-    unit_add_case((suite), (name), (const TTest *const[]){__VA_ARGS__, NULL})
+#define UNIT_TCASE(suite, name, ...) unit_add_case((suite), (name), (const TTest *const[]){__VA_ARGS__, NULL})
 
 static inline void unit_add_case(Suite *suite, const char *name, const TTest *const *tests)
 {

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* sync_post_file URL FILE - a file as the body, read as it is sent, never whole in memory. Its twin:
+ * async_post_file. */
+#include <fcntl.h>
+#include <reqivo/client.h>
+#include <reqivo/request.h>
+#include <reqivo/response.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+    struct reqivo_client *client = NULL;
+    struct reqivo_request *request = NULL;
+    struct reqivo_response *response = NULL;
+    int fd = argc == 3 ? open(argv[2], O_RDONLY | O_CLOEXEC) : -1;
+
+    if (fd < 0 || reqivo_open(NULL, &client) < 0)
+        return 1;
+    int r = reqivo_request_new("POST", argv[1], &request);
+    if (r == 0)
+        r = reqivo_request_add_field(request, "Content-Type", "application/octet-stream");
+    if (r == 0)
+        r = reqivo_request_set_body_file(request, fd);
+    if (r == 0)
+        r = reqivo_call(client, &request, &response);
+    if (r < 0)
+        fprintf(stderr, "sync_post_file: %s\n", reqivo_error_text(r));
+    else
+        printf("%d %s\n", reqivo_response_status(response), (const char *)reqivo_response_body(response));
+    reqivo_response_free(response);
+    reqivo_request_free(request);
+    reqivo_close(client);
+    close(fd);
+    return r < 0;
+}

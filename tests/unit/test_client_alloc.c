@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libclient without memory: whole scenarios in which the n-th allocation fails, for every n until a run asks
+ * for no n-th one. Whatever fails, every request that was taken completes exactly once, and nothing leaks
+ * (the sanitizer's word).
+ */
+#include "tests/lib/failmalloc.h"
+#include "tests/unit/fake_daemon.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- a daemon that serves one connection after another until it is killed ---- */
+
+static bool next_frame(struct fake *fake, struct rqv_frame_header *header, struct rqv_str *payload)
+{
+    const char *why;
+    uint8_t *room;
+
+    while (rqv_wire_next(rqv_buf_head(&fake->in), rqv_buf_len(&fake->in), true, header, &why) == 0) {
+        if (rqv_buf_reserve(&fake->in, 1 << 20, &room) < 0)
+            return false;
+        ssize_t n = read(fake->fd, room, 1 << 20);
+        if (n <= 0)
+            return false;
+        rqv_buf_commit(&fake->in, (size_t)n);
+    }
+    *payload = (struct rqv_str){(char *)rqv_buf_head(&fake->in) + RQV_WIRE_HEADER, header->length};
+    return true;
+}
+
+/* False: the connection is to end. */
+static bool answer(struct fake *fake, const struct rqv_frame_header *header, struct rqv_str payload)
+{
+    static struct rqv_request_head head;
+    struct rqv_fields row = {.count = 0};
+    char body[65];
+    const char *why;
+
+    switch (header->type) {
+    case RQV_WIRE_HELLO:
+        fake_put_hello(fake);
+        return true;
+    case RQV_WIRE_QUERY:
+        rqv_fields_add(&row, RQV_STR("name"), RQV_STR("value"));
+        rqv_wire_encode_info(&fake->out, header->id, &row);
+        fake_put_done(fake, header->id, 0, REQIVO_SENT_NO);
+        return true;
+    case RQV_WIRE_REQUEST:
+        if (rqv_wire_decode_request(payload, &head, &why) < 0)
+            return false;
+        if (rqv_str_eq(head.url, RQV_STR("http://example.org/die")))
+            return false;
+        snprintf(body, sizeof body, "%060d", 7);
+        fake_put_response(fake, header->id, 200, -1);
+        for (int i = 0; i < 100; i++)
+            fake_put_data(fake, header->id, body, 60);
+        rqv_fields_add(&row, RQV_STR("trailer"), RQV_STR("value"));
+        rqv_wire_encode_trailers(&fake->out, header->id, &row);
+        fake_put_done(fake, header->id, 0, REQIVO_SENT_YES);
+        return true;
+    default:
+        return true;
+    }
+}
+
+static void serve_for_ever(struct fake *fake)
+{
+    struct rqv_frame_header header;
+    struct rqv_str payload;
+
+    signal(SIGPIPE, SIG_IGN);
+    alarm(120); /* should the test die */
+    for (;;) {
+        fake->fd = accept(fake->listen_fd, NULL, NULL);
+        while (next_frame(fake, &header, &payload) && answer(fake, &header, payload)) {
+            rqv_buf_consume(&fake->in, RQV_WIRE_HEADER + header.length);
+            while (rqv_buf_len(&fake->out) > 0) {
+                ssize_t n = write(fake->fd, rqv_buf_head(&fake->out), rqv_buf_len(&fake->out));
+                rqv_buf_consume(&fake->out, n > 0 ? (size_t)n : rqv_buf_len(&fake->out));
+            }
+        }
+        fake_hangup(fake);
+    }
+}
+
+/* ---- the scenarios ---- */
+
+struct count {
+    int taken, completed, succeeded;
+};
+
+static void on_done(struct reqivo_client *client, struct reqivo_response *response, void *userdata)
+{
+    struct count *count = userdata;
+
+    (void)client;
+    count->completed++;
+    count->succeeded += reqivo_response_error(response) == 0;
+    reqivo_response_free(response);
+}
+
+static int on_head(struct reqivo_client *client, const struct reqivo_response *response, void *userdata)
+{
+    (void)client, (void)userdata;
+    return reqivo_response_status(response) != 200;
+}
+
+static int on_body(struct reqivo_client *client, const void *bytes, size_t size, void *userdata)
+{
+    (void)client, (void)bytes, (void)size, (void)userdata;
+    return 0;
+}
+
+static long read_three(void *buffer, size_t size, void *userdata)
+{
+    int *left = userdata;
+
+    if (*left == 0 || size < 3)
+        return 0;
+    --*left;
+    memcpy(buffer, "abc", 3);
+    return 3;
+}
+
+/* A request with something of everything; NULL without memory. */
+static struct reqivo_request *build(const char *method, const char *url, int *left)
+{
+    struct reqivo_request *request;
+    char value[400];
+
+    if (reqivo_request_new(method, url, &request) < 0)
+        return NULL;
+    memset(value, 'v', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    for (int i = 0; i < 5; i++)
+        reqivo_request_add_field(request, "X-Field", value);
+    reqivo_request_set_ca(request, "certificate", 11);
+    if (left)
+        reqivo_request_set_body_callback(request, read_three, left, REQIVO_LENGTH_UNKNOWN);
+    else
+        reqivo_request_set_body(request, value, sizeof value);
+    return request;
+}
+
+static void start(struct reqivo_client *client, struct reqivo_request *request, struct count *count)
+{
+    if (request && reqivo_submit(client, &request, on_done, count, NULL) == 0)
+        count->taken++;
+    reqivo_request_free(request);
+}
+
+static void run_async(void *arg)
+{
+    struct fake *fake = arg;
+    struct reqivo_client *client = NULL;
+    struct count count = {0};
+    int left = 3;
+    uint64_t id = 0;
+
+    if (reqivo_open(fake->path, &client) < 0)
+        return;
+    struct reqivo_request *streaming = build("POST", "http://example.org/stream", &left);
+    if (streaming)
+        reqivo_request_set_stream(streaming, on_head, on_body, NULL);
+    start(client, streaming, &count);
+    for (int i = 0; i < 20; i++)
+        start(client, build("GET", "http://example.org/many", NULL), &count);
+    struct reqivo_request *canceled = build("GET", "http://example.org/", NULL);
+    if (canceled && reqivo_submit(client, &canceled, on_done, &count, &id) == 0) {
+        count.taken++;
+        reqivo_cancel(client, id);
+    }
+    reqivo_request_free(canceled);
+    for (int i = 0; i < 30 && reqivo_client_pending(client) > 0; i++)
+        (void)!reqivo_client_wait(client, 50);
+    reqivo_close(client);
+    ck_assert_int_eq(count.taken, count.completed);
+}
+
+static void run_loss(void *arg)
+{
+    struct fake *fake = arg;
+    struct reqivo_client *client = NULL;
+    struct count count = {0};
+
+    if (reqivo_open(fake->path, &client) < 0)
+        return;
+    start(client, build("GET", "http://example.org/1", NULL), &count);
+    start(client, build("POST", "http://example.org/die", NULL), &count);
+    start(client, build("GET", "http://example.org/2", NULL), &count);
+    for (int i = 0; i < 30 && reqivo_client_pending(client) > 0; i++)
+        (void)!reqivo_client_wait(client, 50);
+    reqivo_close(client);
+    ck_assert_int_eq(count.taken, count.completed);
+}
+
+static void on_row(size_t n, const char *const names[], const char *const values[], void *userdata)
+{
+    (void)names, (void)values;
+    *(size_t *)userdata += n;
+}
+
+static void run_sync(void *arg)
+{
+    struct fake *fake = arg;
+    struct reqivo_client *client = NULL;
+    struct reqivo_response *response = NULL;
+    int left = 2;
+    size_t rows = 0;
+
+    if (reqivo_open(fake->path, &client) < 0)
+        return;
+    for (int i = 0; i < 2; i++) {
+        struct reqivo_request *request = build("POST", "http://example.org/", i ? &left : NULL);
+        response = NULL;
+        int r = request ? reqivo_call(client, &request, &response) : -ENOMEM;
+        ck_assert(response || r == -ENOMEM);
+        ck_assert(!request || r == -ENOMEM);
+        reqivo_response_free(response);
+        reqivo_request_free(request);
+    }
+    (void)!reqivo_query(client, REQIVO_QUERY_STATUS, 1000, on_row, &rows);
+    reqivo_close(client);
+}
+
+static void run_failing(const char *name, failmalloc_fn *scenario)
+{
+    struct fake fake;
+
+    fake_start(&fake);
+    fake.child = fork();
+    if (fake.child == 0)
+        serve_for_ever(&fake);
+    ck_assert_uint_gt(failmalloc_run(name, scenario, &fake), 10);
+    kill(fake.child, SIGKILL);
+    waitpid(fake.child, NULL, 0);
+    fake.child = 0;
+    fake_stop(&fake);
+}
+
+START_TEST(async_without_memory)
+{
+    run_failing("client async", run_async);
+}
+END_TEST
+
+START_TEST(loss_without_memory)
+{
+    run_failing("client loss", run_loss);
+}
+END_TEST
+
+START_TEST(sync_without_memory)
+{
+    run_failing("client sync", run_sync);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("client_alloc");
+
+    UNIT_TCASE(s, "failmalloc", async_without_memory, loss_without_memory, sync_without_memory);
+    return s;
+}
+
+UNIT_MAIN(suite)
