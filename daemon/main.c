@@ -47,9 +47,9 @@ struct daemon {
     struct accounts accounts;
     struct loop_signal on_term, on_int;
     struct loop_timer watchdog;
-    uint64_t watchdog_us; /* between two signs of life; 0: nobody watches */
-    struct worker *closer;   /* closes what may block */
-    struct worker *trusts;   /* parses certificates */
+    uint64_t watchdog_us;  /* between two signs of life; 0: nobody watches */
+    struct worker *closer; /* closes what may block */
+    struct worker *trusts; /* parses certificates */
     struct queue_pool queues;
     struct dial_net net;
     struct origins origins;
@@ -66,12 +66,39 @@ struct start_step {
 
 /* ---- process ---- */
 
+/* What is inherited from whoever started us decides nothing but this: a variable that some library reads
+ * (a resolver's options, a locale, a loader's path) does not. security.md D3. */
+static int environment_clear(void)
+{
+    static const char *const kept[] = {"NOTIFY_SOCKET", "LISTEN_PID",   "LISTEN_FDS",    "LISTEN_FDNAMES",
+                                       "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM"};
+    enum { KEPT = sizeof(kept) / sizeof(kept[0]) };
+    char *values[KEPT];
+    int rc = 0;
+
+    for (size_t i = 0; i < KEPT; i++) {
+        const char *value = getenv(kept[i]);
+        values[i] = value ? strdup(value) : NULL;
+        if (value && !values[i])
+            rc = EX_OSERR;
+    }
+    clearenv();
+    for (size_t i = 0; i < KEPT; i++) {
+        if (values[i] && setenv(kept[i], values[i], 1) != 0)
+            rc = EX_OSERR;
+        free(values[i]);
+    }
+    return rc;
+}
+
 static int process_start(struct daemon *daemon)
 {
     (void)daemon;
+    if (environment_clear() != 0)
+        return EX_OSERR;
     umask(0077);
-    prctl(PR_SET_DUMPABLE,
-          0); /* a core, or a debugger of the same user, would show everybody's credentials */
+    /* a core, or a debugger of the same user, would show everybody's credentials */
+    prctl(PR_SET_DUMPABLE, 0);
     signal(SIGPIPE, SIG_IGN);
     return 0;
 }

@@ -192,7 +192,9 @@ int rqv_http1_gate(const struct rqv_http1_section *section, const uint8_t *in, s
     struct walk walk = {section, in, len, cursor, resumed ? NULL : section->fields};
     int r;
 
-    if (section->head && !prefix_ok(in, len))
+    /* Only what the limit lets in is judged, so that the verdict does not depend on where the input was
+     * split. */
+    if (section->head && !prefix_ok(in, len < section->bytes_max ? len : section->bytes_max))
         return refuse(REQIVO_E_RESPONSE_HEAD, "the answer does not begin with HTTP/1.", ret_why);
     section->fields->count = 0;
     r = pass(&walk, ret_why);

@@ -32,7 +32,7 @@ const struct conf_entry conf_table[] = {
     {"pool", "connections", "8", NULL, 1, 1024, AT(pool_connections), 0, CONF_COUNT},
     {"pool", "idle", "1min", NULL, 1, DAY, AT(pool_idle_ms), 0, CONF_TIME},
     {"pool", "age", "30min", NULL, SECOND, 30 * DAY, AT(pool_age_ms), 0, CONF_TIME},
-    {"pool", "uses", "1000", NULL, 1, 1000000000, AT(pool_uses), 0, CONF_COUNT},
+    {"pool", "uses", "100000", NULL, 1, 1000000000, AT(pool_uses), 0, CONF_COUNT},
     {"pool", "hold_down", "1s", NULL, 0, HOUR, AT(pool_hold_down_ms), 0, CONF_TIME},
     {"pool", "waiters", "4096", NULL, 0, 1000000, AT(pool_waiters), 0, CONF_COUNT},
 

@@ -27,7 +27,7 @@ void queue_init(struct queue *queue, struct queue_pool *pool, struct account *ac
     rqv_buf_init(&queue->buf, max);
     queue->pool = pool;
     queue->account = account;
-    queue->charged = 0;
+    queue->charged = queue->used = 0;
 }
 
 static void queue_recharge(struct queue *queue, size_t cap)
@@ -67,10 +67,28 @@ static bool queue_keeps(const struct queue_pool *pool, size_t cap)
            (cap <= QUEUE_BLOCK || pool->large < QUEUE_KEEP_LARGE);
 }
 
+/* How far the block has been written: encoders append without asking, so it is noted whenever that may
+ * shrink. */
+static void queue_note_used(struct queue *queue)
+{
+    if (queue->buf.end > queue->used)
+        queue->used = queue->buf.end;
+}
+
+/* What one request leaves must not lie in the block of the next: security.md B2-10. */
+static void queue_wipe(struct queue *queue)
+{
+    queue_note_used(queue);
+    if (queue->buf.data)
+        explicit_bzero(queue->buf.data, queue->used);
+    queue->used = 0;
+}
+
 static void queue_give_block(struct queue *queue)
 {
     struct queue_pool *pool = queue->pool;
 
+    queue_wipe(queue);
     if (queue->buf.data && queue_keeps(pool, queue->buf.cap)) {
         pool->large += queue->buf.cap > QUEUE_BLOCK;
         pool->free[pool->count].data = queue->buf.data;
@@ -94,6 +112,7 @@ int queue_reserve(struct queue *queue, size_t n)
     struct rqv_buf *buf = &queue->buf;
     uint8_t *room;
 
+    queue_note_used(queue);
     if (n == 0 || (buf->data && n <= buf->cap - buf->end))
         return 0;
     if (n > buf->max || rqv_buf_len(buf) > buf->max - n)
@@ -124,6 +143,7 @@ int queue_append(struct queue *queue, const void *bytes, size_t n)
 
 void queue_consume(struct queue *queue, size_t n)
 {
+    queue_note_used(queue);
     rqv_buf_consume(&queue->buf, n);
     if (rqv_buf_len(&queue->buf) == 0)
         queue_give_block(queue);

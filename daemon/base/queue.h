@@ -28,6 +28,7 @@ struct queue {
     struct queue_pool *pool;
     struct account *account;
     size_t charged;
+    size_t used; /* of the block: wiped before it is given back */
 };
 
 void queue_pool_init(struct queue_pool *pool);

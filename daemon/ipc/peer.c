@@ -14,7 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PEER_READ 65536 /* one read; a frame that is longer is completed by the next */
+#define TIGHT     524288 /* what one read may cost: its bytes, requests, the bodies in it */
+#define PEER_READ 65536  /* one read; a frame that is longer is completed by the next */
 
 static bool peer_turn(void *owner);
 static void peer_flush(void *owner);
@@ -291,8 +292,10 @@ static long peer_read(struct peer *peer, uint8_t *room, size_t size)
 static bool peer_turn_read(struct peer *peer, unsigned *budget)
 {
     size_t have = queue_len(&peer->in);
+    /* Where memory is nearly gone, the room is there before the bytes are taken: nothing read is lost. */
+    bool tight = account_check(peer->account, ACCOUNT_MEMORY, TIGHT) < 0;
 
-    if (have > 0) {
+    if (have > 0 || tight) {
         if (queue_reserve(&peer->in, PEER_READ) < 0) { /* over the memory of this user */
             peer->hungry = true;
             peer_hold(peer);

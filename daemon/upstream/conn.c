@@ -185,6 +185,11 @@ static void conn_eof(struct conn *conn, long code)
         return;
     }
     int rc = rqv_http1_eof(&conn->decoder, &event);
+    if (rc == REQIVO_E_EMPTY_RESPONSE && conn->write_failed) {
+        lease_fail(conn, REQIVO_E_RESET, REQIVO_PHASE_SEND,
+                   "the server closed the connection while the request was sent");
+        return;
+    }
     if (rc == 0 && code == 0) {
         conn->ended = true;
         conn_end(conn, false);

@@ -23,6 +23,7 @@ static void conn_set_state(struct conn *conn, enum conn_state state)
         pool->count[conn->state]--;
     }
     rqv_list_remove(&conn->idle_lru);
+    log_debug("connection %llu: state %d to %d", (unsigned long long)conn->id, conn->state, state);
     conn->state = state;
     if (state == CONN_CLOSED)
         return;

@@ -2,7 +2,8 @@
 # The examples are built with the tests, against the installed headers' names and the shared library, and run by the
 # integration tests.
 doc_examples = doc/examples/async_libev doc/examples/async_poll doc/examples/async_post_file \
-	doc/examples/async_stream_to_file doc/examples/errors doc/examples/sync_get doc/examples/sync_post_file \
+	doc/examples/async_stream_to_file doc/examples/async_errors doc/examples/sync_errors \
+	doc/examples/sync_get doc/examples/sync_post_file \
 	doc/examples/sync_stream_to_file
 check_PROGRAMS += $(doc_examples)
 doc_examples_async_libev_SOURCES = doc/examples/async_libev.c
@@ -13,8 +14,10 @@ doc_examples_async_post_file_SOURCES = doc/examples/async_post_file.c
 doc_examples_async_post_file_LDADD = libreqivo-client.la
 doc_examples_async_stream_to_file_SOURCES = doc/examples/async_stream_to_file.c
 doc_examples_async_stream_to_file_LDADD = libreqivo-client.la
-doc_examples_errors_SOURCES = doc/examples/errors.c
-doc_examples_errors_LDADD = libreqivo-client.la
+doc_examples_async_errors_SOURCES = doc/examples/async_errors.c
+doc_examples_async_errors_LDADD = libreqivo-client.la
+doc_examples_sync_errors_SOURCES = doc/examples/sync_errors.c
+doc_examples_sync_errors_LDADD = libreqivo-client.la
 doc_examples_sync_get_SOURCES = doc/examples/sync_get.c
 doc_examples_sync_get_LDADD = libreqivo-client.la
 doc_examples_sync_post_file_SOURCES = doc/examples/sync_post_file.c

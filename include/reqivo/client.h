@@ -106,7 +106,7 @@ typedef void (*reqivo_done_fn)(struct reqivo_client *client, struct reqivo_respo
 
 /* Takes *request (leaves NULL) and starts it; on failure *request stays the caller's. *ret_id (may be NULL)
  * names it for cancel: ids grow and are not reused. 0; -ECHILD; -ENOMEM; -EINVAL (NULL, no URL);
- * REQIVO_E_LIMIT_HEAD; REQIVO_E_BODY_SOURCE; REQIVO_E_LIMIT_REQUESTS (4096 in flight). Whatever happens later
+ * REQIVO_E_LIMIT_HEAD; REQIVO_E_LIMIT_REQUESTS (4096 in flight). Whatever happens later
  * is reported by the callback. */
 REQIVO_API int reqivo_submit(struct reqivo_client *client, struct reqivo_request **request, reqivo_done_fn fn,
                              void *userdata, uint64_t *ret_id);

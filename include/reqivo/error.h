@@ -94,7 +94,6 @@ enum reqivo_sent {
     X(LIMIT_BODY,       -11004, LIMIT,            "the response body is larger than the program allows")       \
     X(LIMIT_HEAD,       -11005, LIMIT,            "the request's head is larger than one frame holds")         \
     X(LIMIT_TRUST,      -11006, LIMIT,            "too many or too large sets of CA certificates")             \
-    X(HOLD_DOWN,        -11007, LIMIT,            "connecting failed a moment ago and is held back")           \
     X(CANCELED,         -11101, CANCELED,         "the request was canceled")
 /* clang-format on */
 

@@ -4,7 +4,7 @@ bench_programs = tests/bench/bench_reqivo tests/bench/bench_raw tests/bench/benc
 	tests/bench/floor
 EXTRA_PROGRAMS += $(bench_programs)
 EXTRA_DIST += tests/bench/bench.py tests/bench/callgrind.py tests/bench/cases.py tests/bench/extras.py tests/bench/load.py tests/bench/plot.py \
-	tests/bench/report.py tests/bench/servers.py tests/bench/instructions.json \
+	tests/bench/report.py tests/bench/servers.py tests/bench/instructions.json doc/performance.md \
 	tests/bench/alloc_count.c
 CLEANFILES += $(bench_programs) tests/bench/alloc_count.so
 tests_bench_bench_reqivo_SOURCES = tests/bench/bench_reqivo.c tests/bench/bench.c tests/bench/bench.h

@@ -251,7 +251,7 @@ case('stage: TLS stalls', get('https://127.0.0.1:{port}/', 'timeout tls 200', po
      dict(REFUSED, error='E_TIMEOUT_TLS', phase='tls', ends=2000, **{'class': 'connect timeout'}))
 case('stage: the answer to TLS is plain HTTP', get('https://127.0.0.1:{port}/', port='plaintls'), dict(REFUSED, error='E_TLS_HANDSHAKE'))
 case('stage: reset instead of TLS', get('https://127.0.0.1:{port}/', port='resettls'),
-     dict(REFUSED, error=('E_TLS_HANDSHAKE', 'E_RESET', 'E_TLS_PROTOCOL')))
+     dict(REFUSED, error=('E_TLS_HANDSHAKE', 'E_RESET', 'E_TLS_PROTOCOL', 'E_CONNECT')))
 case('stage: https to an http port', get('https://127.0.0.1:{port}/', 'timeout tls 1000', port='odd'),
      dict(REFUSED, error=('E_TLS_HANDSHAKE', 'E_TIMEOUT_TLS', 'E_RESET')))
 case('stage: the name does not exist', get('http://no-such-host.invalid/', 'timeout connect 1500'),

@@ -70,11 +70,18 @@ static int turn(void)
     return reqivo_client_dispatch(driver.client);
 }
 
+/* What was canceled is complete at once, but the daemon has yet to be told: stdin is read only when that is
+ * done. */
+static bool unsaid(void)
+{
+    return reqivo_client_fd(driver.client) >= 0 && (reqivo_client_events(driver.client) & POLLOUT);
+}
+
 static int run(size_t until)
 {
     int rc = 0;
 
-    while (rc >= 0 && reqivo_client_pending(driver.client) > until)
+    while (rc >= 0 && (reqivo_client_pending(driver.client) > until || (until == 0 && unsaid())))
         rc = turn();
     if (rc < 0)
         fprintf(stderr, "driver_async: the loop failed: %s\n", reqivo_error_name(rc));

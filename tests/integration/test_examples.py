@@ -12,6 +12,7 @@ import reqivotest as rt  # noqa: E402
 GET = ('sync_get', 'async_poll', 'async_libev')
 SIX = ('six_lines', 'six_lines_async')
 POST = ('sync_post_file', 'async_post_file')
+ERRORS = ('sync_errors', 'async_errors')
 STREAM = ('sync_stream_to_file', 'async_stream_to_file')
 BIG = bytes(range(256)) * 20000
 
@@ -64,10 +65,10 @@ class Examples:
             assert file.read() == BIG, 'another file'
         rt.equal(self.run(name, self.nginx.url('http', '/missing'), path).returncode, 1, 'exit code for 404')
 
-    def errors(self):
-        done = self.run('errors', self.origin.url('/x'))
+    def errors(self, name):
+        done = self.run(name, self.origin.url('/x'))
         rt.equal((done.returncode, done.stdout), (0, b'200\n'), done.stderr.decode())
-        done = self.run('errors', f'http://127.0.0.1:{rt.free_port()}/')
+        done = self.run(name, f'http://127.0.0.1:{rt.free_port()}/')
         rt.equal(done.returncode, 1)
         rt.contains(done.stdout, b'E_CONNECT in phase connect')
         rt.contains(done.stdout, b'repeating it is safe')
@@ -92,7 +93,8 @@ def main():
             tap.case(f'{name}: the file arrives', examples.post, name)
         for name in STREAM:
             tap.case(f'{name}: the body is in the file, and a 404 is a failure', examples.stream, name)
-        tap.case('errors: what it says', examples.errors)
+        for name in ERRORS:
+            tap.case(f'{name}: what it says', examples.errors, name)
         tap.case('all examples ran', examples.complete)
     return tap.done()
 

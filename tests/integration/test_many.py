@@ -14,8 +14,6 @@ import drivers  # noqa: E402
 from drivers import rt  # noqa: E402
 
 PROCESSES, EACH, POOL = 200, 50, 8
-# A connection ends after pool.uses requests; by default that is 1000, which 8 connections pass here.
-CONF = rt.Reqivod.CONF + 'pool {\n    uses = 100000\n}\n'
 
 
 class Program:
@@ -55,7 +53,7 @@ def main():
     tap = rt.Tap()
     with rt.Place() as place:
         certs = rt.Certs(place)
-        daemon, nginx = rt.Reqivod(place, conf=CONF), rt.Nginx(place, certs)
+        daemon, nginx = rt.Reqivod(place), rt.Nginx(place, certs)
         programs = [Program(place, daemon, nginx, certs, n) for n in range(PROCESSES)]
 
         def all_at_once():

@@ -73,6 +73,15 @@ def rule_d3_openssl_conf(world):
     assert rt.run(client, check=False, env=world.bad).returncode, 'openssl itself takes that file, so this shows nothing'
 
 
+def rule_d3_environment(world):
+    with open(f'/proc/{world.daemon.process.pid}/environ', 'rb') as file:
+        assert b'OPENSSL_CONF' in file.read(), 'the daemon was not given it, so this shows nothing'
+    # A resolver that read RES_OPTIONS or LOCALDOMAIN would ask for another name than the program named.
+    daemon = rt.Reqivod(world.place, conf=CONF, env={'HOSTALIASES': world.place.write('aliases', 'alias localhost\n')})
+    done = daemon.reqivo('-sS', f'http://alias:{world.nginx.port("http")}/page')
+    assert done.returncode in (6, 28), f'exit {done.returncode}: the alias was followed'
+
+
 def owner_of_proc(argv, up):
     """Runs a program as an ordinary user: whose its files in /proc are. They are root's when it may not be looked into."""
     who = {'user': NOBODY, 'group': NOBODY, 'extra_groups': []} if os.geteuid() == 0 else {}
@@ -194,6 +203,7 @@ def main():
     with rt.Place() as place:
         world = World(place)
         tap.case('rule_d3_openssl_conf: a configuration file of OpenSSL is not loaded', rule_d3_openssl_conf, world)
+        tap.case('rule_d3_environment: what is inherited decides nothing', rule_d3_environment, world)
         tap.case('rule_d3_dumpable: other processes of its user cannot look into it', rule_d3_dumpable, world)
         tap.case('rule_d1_private_users: the overflow uid is refused', rule_d1_private_users, world)
         tap.case('rule_b9_10: descriptors close on exec, sockets do not block', rule_b9_10, world)

@@ -17,6 +17,10 @@ import tempfile
 import threading
 import time
 
+# A shell that starts us in the background has SIGINT ignored, and what we start would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 DEADLINE = float(os.environ.get('REQIVO_TEST_DEADLINE', '20'))  # seconds until "never" (sanitizers are slow)
 
 

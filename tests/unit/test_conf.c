@@ -71,7 +71,7 @@ START_TEST(test_defaults)
     ck_assert_uint_eq(conf.pool_connections, 8);
     ck_assert_uint_eq(conf.pool_idle_ms, 60000);
     ck_assert_uint_eq(conf.pool_age_ms, 1800000);
-    ck_assert_uint_eq(conf.pool_uses, 1000);
+    ck_assert_uint_eq(conf.pool_uses, 100000);
     ck_assert_uint_eq(conf.pool_hold_down_ms, 1000);
     ck_assert_uint_eq(conf.pool_waiters, 4096);
     ck_assert_uint_eq(conf.memory_uid, 64u << 20);

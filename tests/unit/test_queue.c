@@ -212,12 +212,33 @@ START_TEST(content_and_charge_agree_with_a_model)
 }
 END_TEST
 
+START_TEST(rule_b2_10_a_block_is_wiped_before_it_is_given_back)
+{
+    static const char secret[] = "Authorization: Bearer of-one-request";
+    struct fixture f;
+    struct queue queue;
+
+    fixture_init(&f);
+    queue_init(&queue, &f.pool, f.account, 1 << 20);
+    ck_assert_int_eq(queue_append(&queue, "x", 1), 0);
+    ck_assert_int_eq(queue_append(&queue, secret, sizeof secret), 0);
+    queue_consume(&queue, 1);
+    queue_consume(&queue, queue_len(&queue));
+    ck_assert_uint_eq(f.pool.count, 1);
+    for (size_t i = 0; i <= sizeof secret; i++)
+        ck_assert_uint_eq(f.pool.free[0].data[i], 0);
+    queue_done(&queue);
+    fixture_done(&f);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("queue");
 
     UNIT_TCASE(s, "charge", capacity_is_what_is_charged, nothing_costs_nothing, a_block_is_used_again,
-               large_blocks_stay_few, content_and_charge_agree_with_a_model);
+               large_blocks_stay_few, content_and_charge_agree_with_a_model,
+               rule_b2_10_a_block_is_wiped_before_it_is_given_back);
     UNIT_TCASE(s, "limits", rule_b9_6_the_queues_own_limit_is_exact, rule_b9_6_the_accounts_limit_holds);
     return s;
 }

@@ -278,6 +278,11 @@ START_TEST(rule_b10_5_share_of_a_user)
     struct account *other;
     char name[32];
 
+    /* The silent ones are still under way at the end, and the last is not given up on a busy machine. */
+    resolver_free(env.resolver);
+    env.conf.dns_timeout_ms = 9000;
+    open_with("c-ares");
+    ck_assert_int_eq(resolver_ares_set_servers(env.resolver, dns.server), 0);
     ck_assert_int_eq(account_get(&env.accounts, 1001, &other), 0);
     for (int i = 0; i < RESOLVER_UID_LOOKUPS; i++) {
         snprintf(name, sizeof(name), "silent.%d.example", i);

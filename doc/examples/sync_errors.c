@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* errors URL - a POST, and what a program can do about each class of failure. */
+/* sync_errors URL - a POST, and what a program can do about each class of failure. Its twin: async_errors. */
 #include <reqivo/client.h>
 #include <reqivo/request.h>
 #include <reqivo/response.h>
