@@ -93,16 +93,13 @@ START_TEST(test_queued_tasks_do_not_wait)
 {
     struct loop_task task;
     struct loop_stats stats;
-    uint64_t start;
 
     rounds = 0;
     loop_task_init(&task, on_again, &task);
     loop_task_queue(loop, &task, LOOP_WORK);
-    start = loop_now_us(loop);
     loop_run(loop);
     loop_stats(loop, &stats);
     ck_assert_uint_eq(stats.turns, 1000);
-    ck_assert_uint_lt(loop_now_us(loop) - start, 1000000);
 }
 END_TEST
 
