@@ -6,6 +6,7 @@ libreqivod_la_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS) $(CARES_CFLAGS) $(CONF
 libreqivod_la_SOURCES = \
 	daemon/base/account.c daemon/base/account.h \
 	daemon/base/conf.c daemon/base/conf.h \
+	daemon/base/conf_scan.c daemon/base/conf_scan.h \
 	daemon/base/conf_table.c daemon/base/conf_table.h \
 	daemon/base/log.c daemon/base/log.h \
 	daemon/base/loop.c daemon/base/loop.h \

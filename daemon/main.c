@@ -2,8 +2,8 @@
 /*
  * main - owns struct daemon: makes the parts in order, runs the loop, and ends them in the opposite order.
  *
- *   options ─> settings ─> start_steps[] ─> READY=1 ─> loop_run ─(TERM, INT)─> drain ─> loop_stop ─> stop in
- * reverse
+ *   options ─> settings ─> start_steps[] ─> READY=1 ─> loop_run ─(TERM, INT, HUP)─> drain ─> loop_stop
+ *     ─> stop in reverse
  *
  * Exit status: 0; the codes of sysexits.h that reqivod(8) lists.
  */
@@ -45,7 +45,8 @@ struct daemon {
     uint64_t hash_key[2]; /* of all tables whose keys come from strangers */
     struct loop *loop;
     struct accounts accounts;
-    struct loop_signal on_term, on_int;
+    struct loop_signal on_term, on_int, on_hup;
+    bool hup_ignored; /* by whoever started us, such as nohup(1) */
     struct loop_timer watchdog;
     uint64_t watchdog_us;  /* between two signs of life; 0: nobody watches */
     struct worker *closer; /* closes what may block */
@@ -100,6 +101,8 @@ static int process_start(struct daemon *daemon)
     /* a core, or a debugger of the same user, would show everybody's credentials */
     prctl(PR_SET_DUMPABLE, 0);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
     return 0;
 }
 
@@ -284,6 +287,14 @@ static int ipc_exit_status(int rc)
     return EX_CANTCREAT;
 }
 
+/* The environment is gone by now, but with it the socket would be elsewhere. */
+static const char *socket_hint(const struct daemon *daemon)
+{
+    if (daemon->options.socket || daemon->conf.user_instance || geteuid() == 0)
+        return "";
+    return "; this is the system service's place: name another one with --socket, or set XDG_RUNTIME_DIR";
+}
+
 static int socket_start(struct daemon *daemon)
 {
     char why[256] = "";
@@ -303,7 +314,7 @@ static int socket_start(struct daemon *daemon)
         return EX_OSERR;
     int rc = ipc_start(&daemon->ipc, &params, why, sizeof(why));
     if (rc < 0)
-        log_error("start: socket: %s", why);
+        log_error("start: socket: %s%s", why, socket_hint(daemon));
     return rc < 0 ? ipc_exit_status(rc) : 0;
 }
 
@@ -328,10 +339,24 @@ static void on_stop_signal(void *owner)
     ipc_drain(&daemon->ipc);
 }
 
+/* A terminal that closes may send it more than once, and nobody there asks for haste. */
+static void on_hangup(void *owner)
+{
+    struct daemon *daemon = owner;
+
+    if (!daemon->ipc.draining)
+        on_stop_signal(daemon);
+}
+
 static int signals_start(struct daemon *daemon)
 {
+    struct sigaction hup;
+
+    daemon->hup_ignored = sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler == SIG_IGN;
     loop_signal_start(&daemon->on_term, daemon->loop, SIGTERM, on_stop_signal, daemon);
     loop_signal_start(&daemon->on_int, daemon->loop, SIGINT, on_stop_signal, daemon);
+    if (!daemon->hup_ignored)
+        loop_signal_start(&daemon->on_hup, daemon->loop, SIGHUP, on_hangup, daemon);
     return 0;
 }
 
@@ -339,6 +364,8 @@ static void signals_stop(struct daemon *daemon)
 {
     loop_signal_stop(&daemon->on_term);
     loop_signal_stop(&daemon->on_int);
+    if (!daemon->hup_ignored)
+        loop_signal_stop(&daemon->on_hup);
 }
 
 /* A sign of life comes from the loop itself, so a loop that is stuck gives none. */
@@ -425,6 +452,22 @@ static int daemon_run(struct daemon *daemon)
     return status;
 }
 
+/* The start's own function reads the certificates, so that a file which is fine here is fine there. */
+static int check_config(struct daemon *daemon)
+{
+    struct tls_setup setup = {.ca_file = daemon->conf.ca_file, .hash_key = daemon->hash_key};
+    struct rqv_err err = {0};
+    struct tls *tls;
+
+    if (tls_new(&setup, &tls, &err) < 0) {
+        fprintf(stderr, "reqivod: ca_file: %s\n", err.detail);
+        return EX_CONFIG;
+    }
+    tls_free(tls);
+    puts("the configuration is fine");
+    return EX_OK;
+}
+
 static int run_verb(struct daemon *daemon)
 {
     if (daemon->options.verb == OPTIONS_HELP) {
@@ -437,10 +480,8 @@ static int run_verb(struct daemon *daemon)
     }
     if (options_make_conf(&daemon->options, &daemon->conf, stderr) < 0)
         return EX_CONFIG;
-    if (daemon->options.verb == OPTIONS_CHECK_CONFIG) {
-        puts("the configuration is fine");
-        return EX_OK;
-    }
+    if (daemon->options.verb == OPTIONS_CHECK_CONFIG)
+        return check_config(daemon);
     if (daemon->options.verb == OPTIONS_DUMP_CONFIG) {
         conf_dump(&daemon->conf, stdout);
         return EX_OK;

@@ -2,24 +2,25 @@
 /*
  * conf - owns the reading of the file by libconfuse, the checks of settings against each other, and the dump.
  *
- *   conf_table ──> cfg_opt_t of strings ──> libconfuse (syntax, sections, includes, file:line)
- *                                              └─ on_value for each value: conf_value_set
+ *   conf_table ──> cfg_opt_t of strings ──> libconfuse (syntax, sections, file:line) <── conf_scan <── file
+ *                                              ├─ on_value for each value: conf_value_set
+ *                                              └─ on_include for each file: conf_scan
  *
  * All options are strings to libconfuse, so that "64MiB" and "30s" are read by us; it validates each value as
  * it is read, when file and line are known. A wrong value is noted and reading goes on; wrong syntax ends it.
  */
 #include "daemon/base/conf.h"
 
+#include "daemon/base/conf_scan.h"
 #include "daemon/base/conf_table.h"
 
 #include <assert.h>
 #include <confuse.h>
 #include <errno.h>
-#include <libgen.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define ENTRIES_MAX  64
 #define SECTIONS_MAX 8
@@ -135,6 +136,65 @@ static int on_value(cfg_t *cfg, cfg_opt_t *option)
     return 0;
 }
 
+/* ---- include ---- */
+
+/* What is not absolute is sought beside the file that names it. */
+static int include_path(const char *from, const char *name, char *path, size_t size)
+{
+    const char *slash = name[0] == '/' ? NULL : strrchr(from, '/');
+    int n = snprintf(path, size, "%.*s%s", slash ? (int)(slash - from + 1) : 0, from, name);
+
+    return n > 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
+}
+
+/* libconfuse opens by name only: it gets the scanned text's, and then the file's own for its messages. */
+static int include_push(cfg_t *cfg, cfg_opt_t *option, const char *path, FILE *file)
+{
+    char name[32], *shown = strdup(path);
+    const char *argument = name;
+
+    if (!shown)
+        return -ENOMEM;
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fileno(file));
+    if (cfg_include(cfg, option, 1, &argument) != CFG_SUCCESS) {
+        free(shown);
+        return -EINVAL; /* was reported */
+    }
+    free(cfg->filename);
+    cfg->filename = shown;
+    return 0;
+}
+
+static int on_include(cfg_t *cfg, cfg_opt_t *option, int count, const char **names)
+{
+    struct reader *reader = slot_of(&cfg->opts[0])->reader;
+    unsigned failures = reader->failures;
+    struct conf_fault fault;
+    char path[PATH_MAX];
+    FILE *file = NULL;
+    int rc;
+
+    if (count != 1) {
+        report(reader, file_name(reader), cfg->line, "include: takes one file");
+        return CFG_PARSE_ERROR;
+    }
+    rc = include_path(file_name(reader), names[0], path, sizeof(path));
+    if (rc == 0)
+        rc = conf_scan_open(path, &file, &fault);
+    if (rc == -EINVAL) {
+        report(reader, path, fault.line, "%s", fault.why);
+        return CFG_PARSE_ERROR;
+    }
+    if (rc == 0) {
+        rc = include_push(cfg, option, path, file);
+        fclose(file);
+    }
+    if (rc < 0 && reader->failures == failures)
+        report(reader, file_name(reader), cfg->line, "include: %s: cannot be read: %s", names[0],
+               strerror(-rc));
+    return rc < 0 ? CFG_PARSE_ERROR : CFG_SUCCESS;
+}
+
 /* ---- libconfuse's tables from ours ---- */
 
 static cfg_opt_t option_of(struct slot *slot)
@@ -150,7 +210,7 @@ static cfg_opt_t option_of(struct slot *slot)
 
 static void options_make(struct reader *reader)
 {
-    cfg_opt_t include = CFG_FUNC("include", cfg_include);
+    cfg_opt_t include = CFG_FUNC("include", on_include);
     cfg_opt_t end = CFG_END();
     const char *section = "";
     size_t sections = 0, n[SECTIONS_MAX] = {0};
@@ -245,7 +305,6 @@ static void empty_lists(struct reader *reader)
 static int read_file(struct reader *reader, FILE *file)
 {
     cfg_t *cfg = cfg_init(reader->options[0], CFGF_NONE);
-    char *folder;
     int rc;
 
     if (!cfg)
@@ -253,15 +312,11 @@ static int read_file(struct reader *reader, FILE *file)
     reader->root = cfg;
     cfg_set_error_function(cfg, on_syntax_error);
     cfg->filename = strdup(reader->path);
-    folder = strdup(reader->path);
-    if (!cfg->filename || !folder) {
-        free(folder);
+    if (!cfg->filename) {
         cfg_free(cfg);
         return -ENOMEM;
     }
-    cfg_add_searchpath(cfg, dirname(folder)); /* include("name") is beside the file */
     rc = cfg_parse_fp(cfg, file);
-    free(folder);
     if (rc == CFG_SUCCESS)
         empty_lists(reader);
     reader->root = NULL;
@@ -273,26 +328,23 @@ static int read_file(struct reader *reader, FILE *file)
 
 int conf_load(struct conf *conf, const char *path, FILE *errors)
 {
-    struct reader *reader;
-    struct stat st;
-    FILE *file;
+    struct reader *reader = calloc(1, sizeof(*reader));
+    struct conf_fault fault;
+    FILE *file = NULL;
     int rc;
 
-    file = fopen(path, "re");
-    if (!file)
-        return -errno;
-    if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode)) {
-        fclose(file);
-        return -EISDIR;
-    }
-    reader = calloc(1, sizeof(*reader));
-    if (!reader) {
-        fclose(file);
+    if (!reader)
         return -ENOMEM;
-    }
     reader->conf = conf;
     reader->path = path;
     reader->errors = errors;
+    rc = conf_scan_open(path, &file, &fault);
+    if (rc == -EINVAL)
+        report(reader, path, fault.line, "%s", fault.why);
+    if (rc < 0) {
+        free(reader);
+        return rc;
+    }
     options_make(reader);
     rc = read_file(reader, file);
     if (rc == 0)
@@ -313,7 +365,7 @@ void conf_defaults(struct conf *conf)
 
 /* ---- dump ---- */
 
-/* '$' is written with a backslash because libconfuse puts the environment into "${NAME}". */
+/* '$' is written with a backslash because conf_scan refuses "${NAME}". */
 static void dump_quoted(const char *text, FILE *out)
 {
     fputc('"', out);

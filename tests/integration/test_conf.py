@@ -127,6 +127,41 @@ def test_errors():
     ok(done.returncode == 0 and not done.stderr, 'an empty file is fine', done.stderr)
 
 
+def test_files():
+    """--check-config says what a start would: of the file, of what it includes, of the certificates."""
+    done = with_config('log_level = info\npool {\n connections = 3\n', '--check-config')
+    ok(done.returncode == 78 and done.stderr.startswith('FILE:2: '), 'a file that was cut off is refused', done.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        fifo, pem, part = (os.path.join(folder, name) for name in ('fifo', 'ca.pem', 'part.conf'))
+        os.mkfifo(fifo)
+        done = reqivod('--config', fifo)
+        ok(done.returncode == 78 and 'is not a regular file' in done.stderr, 'a FIFO is refused, not waited for', done.stderr)
+        with open(pem, 'w', encoding='ascii') as file:
+            file.write('no certificate\n')
+        for what, name in (('that is not there', '/nonexistent/ca.pem'), ('without a certificate', pem)):
+            for args in (['--check-config'], ['--socket', os.path.join(folder, 'sock')]):
+                done = with_config(f'ca_file = "{name}"\n', *args)
+                ok(done.returncode == 78 and f'ca_file: {name}: ' in done.stderr and not done.stdout,
+                   f'{args[0]} refuses a ca_file {what}', f'{done.returncode} {done.stderr}')
+        with open(part, 'w', encoding='ascii') as file:
+            file.write('pool { connections = 3 }\n')
+        done = with_config(f'include("{part}")\n', '--dump-config')
+        ok(dumped_table(done.stdout).get('pool.connections') == '3', 'an absolute path is included', done.stderr)
+    done = with_config('socket = "/tmp/${NOPE}/x"\n', '--check-config')
+    ok(done.returncode == 78 and done.stderr.startswith('FILE:1: '), 'the environment is not put into values', done.stderr)
+
+
+def test_user_without_runtime_folder():
+    """The program itself may lie where only root reads, so it is reached by descriptor."""
+    change = {'user': 65534, 'group': 65534, 'extra_groups': []} if os.geteuid() == 0 else {}
+    fd = os.open(REQIVOD, os.O_RDONLY)
+    done = subprocess.run([f'/proc/self/fd/{fd}', '--config', '/dev/null'], env={'PATH': '/usr/bin:/bin'}, pass_fds=[fd], cwd='/',
+                          capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False, **change)
+    os.close(fd)
+    ok(done.returncode in (73, 77) and '--socket' in done.stderr and 'XDG_RUNTIME_DIR' in done.stderr,
+       'a user without a runtime folder is told what to do', f'{done.returncode} {done.stderr}')
+
+
 def test_options():
     for args in (['--nope'], ['-v'], ['stray'], ['--config'], ['--help=yes'], ['--socket', 'relative'], ['--socket='],
                  ['--socket', '/' + 'x' * 107]):
@@ -148,6 +183,8 @@ def main():
     test_manual()
     test_dump_reads_back()
     test_errors()
+    test_files()
+    test_user_without_runtime_folder()
     test_options()
     print(f'1..{COUNT}')
     return 1 if FAILED else 0

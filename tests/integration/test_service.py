@@ -123,6 +123,43 @@ def drained(place, origin):
     rt.equal(len(origin.seen('flying')), 1, 'how often it arrived')
 
 
+def hung_up(place, origin):
+    """SIGHUP drains, however often it comes; SIGUSR1 and SIGUSR2 do nothing."""
+    origin.release.clear()
+    daemon = rt.Reqivod(place, conf=ONE)
+    flying = drivers.Driver(place, 'async', daemon.socket)
+    flying.write(drivers.describe('hup', 'GET', origin.url('/wait'), ('field', 'X-Token', 'hup')) + 'run\n')
+    rt.poll('it has arrived', lambda: origin.seen('hup'))
+    daemon.process.send(signal.SIGUSR1)
+    daemon.process.send(signal.SIGUSR2)
+    rt.equal(drivers.gauge(daemon)['all_requests'], 1, 'requests after SIGUSR1 and SIGUSR2')
+    daemon.process.send(signal.SIGHUP)
+    rt.poll('the socket is gone', lambda: not os.path.exists(daemon.socket))
+    daemon.process.send(signal.SIGHUP)
+    rt.poll('it drains', lambda: 'draining' in daemon.process.output())
+    assert daemon.process.running(), 'the daemon did not wait for what was in flight'
+    origin.release.set()
+    row = flying.line()
+    rt.equal((row['error'], row['status']), ('', 200), f'what was in flight ({row["detail"]})')
+    rt.poll('the daemon has ended', lambda: not daemon.process.running())
+    rt.equal(daemon.process.popen.returncode, 0, 'exit code')
+
+
+def nohup(place, _origin):
+    """Who ignores SIGHUP before the start, as nohup(1) does, keeps the daemon."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        daemon = rt.Reqivod(place, conf=ONE)
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    daemon.process.send(signal.SIGHUP)
+    rt.equal(drivers.gauge(daemon)['all_requests'], 0, 'requests')
+    daemon.process.send(signal.SIGTERM)
+    rt.poll('the daemon has ended', lambda: not daemon.process.running())
+    assert 'draining' in daemon.process.output()
+    rt.equal(daemon.process.output().count('draining'), 1, 'how often it was asked to stop')
+
+
 def handed_over(place, origin):
     """What was not started goes to the daemon's successor by itself."""
     origin.release.clear()
@@ -159,11 +196,14 @@ def stuck(place, origin):
 
 def main():
     tap = rt.Tap()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it
     with rt.Place() as place:
         origin = odd.OddOrigin(place)
         tap.case('Type=notify: READY=1, STOPPING=1, exit 0', notified, place, origin)
         tap.case('socket activation: the first request waits for the start', activated, place, origin)
         tap.case('rule_b11_3: SIGTERM drains: in flight ends well, waiting comes back as not sent', drained, place, origin)
+        tap.case('SIGHUP drains as SIGTERM does; SIGUSR1 and SIGUSR2 do nothing', hung_up, place, origin)
+        tap.case('SIGHUP that was ignored at the start stays ignored', nohup, place, origin)
         tap.case('rule_b11_3: what was not started goes to the successor', handed_over, place, origin)
         tap.case('rule_b11_3: draining ends after its time', stuck, place, origin)
     return tap.done()

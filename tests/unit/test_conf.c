@@ -2,6 +2,7 @@
 /* Tests of daemon/base/conf: defaults, units, lists, errors with file and line, and that a dump reads back.
  */
 #include "daemon/base/conf.h"
+#include "daemon/base/conf_scan.h"
 #include "daemon/base/conf_table.h"
 #include "tests/unit/unit.h"
 
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct conf conf;
@@ -257,6 +259,131 @@ START_TEST(test_include)
 }
 END_TEST
 
+START_TEST(test_include_paths)
+{
+    char text[256], sub[160];
+
+    snprintf(sub, sizeof(sub), "%s/sub", folder);
+    ck_assert_int_eq(mkdir(sub, 0700), 0);
+    file_write("sub/one.conf", "include('two.conf')\n"); /* beside one.conf, not beside r.conf */
+    file_write("sub/two.conf", "pool { connections = 5 }\n");
+    ck_assert_int_eq(load("include(\"sub/one.conf\")\n"), 0);
+    ck_assert_uint_eq(conf.pool_connections, 5);
+    conf_defaults(&conf);
+    snprintf(text, sizeof(text), "include(\"%s/sub/two.conf\")\n", folder);
+    ck_assert_int_eq(load(text), 0);
+    ck_assert_str_eq(errors, "");
+    ck_assert_uint_eq(conf.pool_connections, 5);
+    ck_assert_int_eq(load("\ninclude(\"nope.conf\")\n"), -EINVAL);
+    ck_assert_str_eq(errors, "r.conf:2: include: nope.conf: cannot be read: No such file or directory\n");
+    ck_assert_int_eq(load("\ninclude(\"sub\")\n"), -EINVAL);
+    ck_assert_str_eq(errors, "r.conf:2: include: sub: cannot be read: Is a directory\n");
+    ck_assert_int_eq(load("include(\"sub/two.conf\", \"sub/one.conf\")\n"), -EINVAL);
+    ck_assert_str_eq(errors, "r.conf:1: include: takes one file\n");
+    file_write("loop.conf", "include('loop.conf')\n");
+    ck_assert_int_eq(load("include(\"loop.conf\")\n"), -EINVAL);
+    ck_assert_str_eq(errors, "loop.conf:1: includes nested too deeply\n");
+}
+END_TEST
+
+/* What libconfuse would take as the end of everything that is open. */
+START_TEST(test_cut_off)
+{
+    static const struct {
+        const char *text, *error;
+    } rows[] = {
+        {"\npool {\n connections = 3\n", "r.conf:2: the '{' here is never closed\n"},
+        {"pool {\n connections = 3\n# }", "r.conf:1: the '{' here is never closed\n"},
+        {"pool { uses = 9 }\naddress_policy { deny = {\n\"10.0.0.0/8\" }",
+         "r.conf:2: the '{' here is never closed\n"},
+        {"pool { uses = 9 }\n/* idle\ndns { entries = 1 }\n",
+         "r.conf:2: the comment that begins here is never closed\n"},
+        {"/*/", "r.conf:1: the comment that begins here is never closed\n"},
+        {"\nsocket = \"/run/x\n\n", "r.conf:2: the text in quotes that begins here is never closed\n"},
+        {"socket = '/run/x\\'", "r.conf:1: the text in quotes that begins here is never closed\n"},
+        {"include('x'\n", "r.conf:1: the '(' here is never closed\n"},
+        {"log_level =\n\n", "r.conf:1: the file ends in the middle of a setting\n"},
+        {"log_level = info\nsocket", "r.conf:2: the file ends in the middle of a setting\n"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_int_eq(load(rows[i].text), -EINVAL);
+        ck_assert_str_eq(errors, rows[i].error);
+        file_write("part.conf", rows[i].text); /* an included file has to be as complete */
+        ck_assert_int_eq(load("include('part.conf')\nlog_level = debug\n"), -EINVAL);
+        ck_assert_str_eq(strchr(errors, ':'), strchr(rows[i].error, ':'));
+        ck_assert_int_eq(strncmp(errors, "part.conf:", 10), 0);
+    }
+}
+END_TEST
+
+START_TEST(test_refused_characters)
+{
+    static const struct {
+        const char *text, *error;
+    } rows[] = {
+        {"\nsocket = \"/tmp/${NOPE}/x\"", "r.conf:2: ${...} is no variable here"},
+        {"socket = ${HOME}", "r.conf:1: ${...} is no variable here"},
+        {"socket = /tmp${HOME}", "r.conf:1: ${...} is no variable here"},
+        {"pool { uses = *3 }", "r.conf:1: '*' has no meaning here"},
+        {"pool { uses = 3+4 }", "r.conf:1: '+' has no meaning here"},
+        {"pool { uses = 3\v }", "r.conf:1: there is a control character, 0x0b, in it"},
+        {"pool { uses = 3 }\n}", "r.conf:2: this '}' closes nothing"},
+        {"pool { uses = 3 )", "r.conf:1: this ')' closes nothing"},
+        {"{{{{{{{{{", "r.conf:1: too many braces stand in each other"},
+    };
+    struct conf_fault fault;
+    char nul[] = "a = \"x\0y\"", hidden[] = "a = 'x\\\0y'";
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_int_eq(load(rows[i].text), -EINVAL);
+        ck_assert_msg(strncmp(errors, rows[i].error, strlen(rows[i].error)) == 0, "%s: %s", rows[i].text,
+                      errors);
+    }
+    ck_assert_int_eq(conf_scan(nul, sizeof(nul) - 1, &fault), -EINVAL);
+    ck_assert_str_eq(fault.why, "there is a NUL character in it");
+    ck_assert_int_eq(conf_scan(hidden, sizeof(hidden) - 1, &fault), -EINVAL);
+    ck_assert_str_eq(fault.why, "there is a NUL character in it");
+    ck_assert_int_eq(load("socket = '/tmp/${NOPE}'\r\n"), 0);
+    ck_assert_str_eq(conf.socket, "/tmp/${NOPE}");
+    ck_assert_int_eq(load("socket = \"/tmp/\\${NOPE}#//\\\"\"//{\n"), 0);
+    ck_assert_str_eq(conf.socket, "/tmp/${NOPE}#//\"");
+}
+END_TEST
+
+/* libconfuse alone counts each comment as three lines. */
+START_TEST(test_lines_behind_comments)
+{
+    ck_assert_int_eq(load("# one\n// two {\n/* three '\n four */ log_level = loud # }\n"
+                          "pool { /* \" */ uses = 0 }\n"),
+                     -EINVAL);
+    ck_assert_ptr_nonnull(strstr(errors, "r.conf:4: log_level: "));
+    ck_assert_ptr_nonnull(strstr(errors, "r.conf:5: pool.uses: "));
+}
+END_TEST
+
+START_TEST(test_no_regular_file)
+{
+    struct conf_fault fault;
+    FILE *file;
+    char fifo[160];
+
+    snprintf(fifo, sizeof(fifo), "%s/fifo", folder);
+    ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+    ck_assert_int_eq(conf_load(&conf, fifo, NULL), -EINVAL);
+    ck_assert_int_eq(conf_scan_open(fifo, &file, &fault), -EINVAL);
+    ck_assert_str_eq(fault.why, "is not a regular file");
+    ck_assert_int_eq(load("include('fifo')"), -EINVAL);
+    ck_assert_str_eq(errors, "fifo: is not a regular file\n");
+    ck_assert_int_eq(conf_load(&conf, "/dev/zero", NULL), -EINVAL);
+    ck_assert_int_eq(conf_load(&conf, "/dev/null", NULL), 0);
+    file_write("r.conf", "");
+    ck_assert_int_eq(truncate(path, 1024 * 1024 + 1), 0);
+    ck_assert_int_eq(conf_scan_open(path, &file, &fault), -EINVAL);
+    ck_assert_str_eq(fault.why, "is larger than 1 MiB");
+}
+END_TEST
+
 static char *dump(void)
 {
     char *text = NULL;
@@ -309,6 +436,11 @@ static Suite *suite(void)
     tcase_add_test(tcase, test_settings_against_each_other);
     tcase_add_test(tcase, test_syntax_errors);
     tcase_add_test(tcase, test_include);
+    tcase_add_test(tcase, test_include_paths);
+    tcase_add_test(tcase, test_cut_off);
+    tcase_add_test(tcase, test_refused_characters);
+    tcase_add_test(tcase, test_lines_behind_comments);
+    tcase_add_test(tcase, test_no_regular_file);
     tcase_add_test(tcase, test_dump_reads_back);
     suite_add_tcase(s, tcase);
     return s;
