@@ -33,7 +33,8 @@ enum cli_field_kind cli_field_split(const char *text, struct cli_field_text *ret
     *ret_text = (struct cli_field_text){
         .name = text, .name_len = (size_t)(mark - text), .value = value, .value_len = (size_t)(end - value)};
     if (!colon)
-        return *value ? CLI_FIELD_NONE : CLI_FIELD_EMPTY;
+        return mark[1] ? CLI_FIELD_NONE
+                       : CLI_FIELD_EMPTY; /* curl wants nothing after the ';', not even a blank */
     return ret_text->value_len ? CLI_FIELD_SET : CLI_FIELD_REMOVE;
 }
 
@@ -82,26 +83,35 @@ static int fields_default(struct cli_fields *fields, const struct cli_options *o
     return fields_add(fields, &field);
 }
 
+static bool value_is(const struct cli_field_text *field, const char *value)
+{
+    return strlen(value) == field->value_len && strncasecmp(field->value, value, field->value_len) == 0;
+}
+
+/* What the daemon writes itself, and -H may ask for: true when that is all that this field says. Any other
+ * value is left for the library to send or to refuse. */
+static bool fields_asked(struct cli_fields *fields, const struct cli_field_text *field)
+{
+    if (name_is(field, "Expect") && value_is(field, "100-continue"))
+        return fields->expect_asked = true;
+    if (name_is(field, "Connection") && value_is(field, "close"))
+        return fields->fresh = true;
+    return name_is(field, "Connection") && value_is(field, "keep-alive"); /* it is kept anyway */
+}
+
 /* Those of -H: Host alone goes first (host true), all others keep their order. */
 static int fields_given(struct cli_fields *fields, const struct cli_options *options, bool host)
 {
     for (size_t i = 0; i < options->fields.count; i++) {
         struct cli_field_text field;
         enum cli_field_kind kind = cli_field_split(options->fields.items[i].text, &field);
-        bool expect;
         int rc;
 
         if (kind == CLI_FIELD_NONE || name_is(&field, "Host") != host)
             continue;
-        expect = name_is(&field, "Expect");
-        if (expect && kind == CLI_FIELD_REMOVE)
+        if (kind == CLI_FIELD_REMOVE && name_is(&field, "Expect"))
             fields->expect_refused = true;
-        if (expect && kind == CLI_FIELD_SET &&
-            strncasecmp(field.value, "100-continue", field.value_len) == 0) {
-            fields->expect_asked = true;
-            continue;
-        }
-        if (kind == CLI_FIELD_REMOVE)
+        if (kind == CLI_FIELD_REMOVE || (kind == CLI_FIELD_SET && fields_asked(fields, &field)))
             continue;
         rc = fields_add(fields, &field);
         if (rc < 0)

@@ -24,6 +24,7 @@ struct cli_fields {
     size_t count;
     bool expect_asked;   /* -H 'Expect: 100-continue': the daemon writes it */
     bool expect_refused; /* -H 'Expect:' */
+    bool fresh;          /* -H 'Connection: close': on a connection that has not served before */
 };
 
 /* What -H says: "Name: value", "Name:" or "Name;"; anything else is no field and is skipped with a warning,

@@ -22,7 +22,7 @@ const char cli_help_text[] =
     "  -o, --output FILE          write the body there; the n-th -o is for the n-th URL\n"
     "  -i, --include              show the head of the answer before its body\n"
     "  -f, --fail                 a status of 400 and above is a failure (exit 22) without output\n"
-    "  -s, --silent               no error messages\n"
+    "  -s, --silent               no error messages but those about usage\n"
     "  -S, --show-error           error messages in spite of -s\n"
     "  -v, --verbose              show on stderr what is sent and received\n"
     "  -w, --write-out FORMAT     print this after each URL, e.g. '%{http_code} %{time_total}\\n'\n"

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUERY_TIMEOUT_MS 5000
+#define QUERY_TIMEOUT_MS 4000 /* before the library gives the daemon up, which would be "lost" */
 
 static const char help_text[] =
     "Usage: reqivoctl [OPTION]... VERB\n"
@@ -104,6 +104,18 @@ static int print(const struct ctl_options *options, const struct rows *rows)
     return fflush(stdout) == 0 ? CLI_EXIT_OK : CLI_EXIT_WRITE;
 }
 
+/* The library speaks of requests; here nobody but the daemon can have been late. */
+static int query_code(int rc, char *why, size_t size)
+{
+    int exit = rc == -ETIMEDOUT ? CLI_EXIT_TIMEOUT : cli_exit_of(rc, REQIVO_PHASE_IPC);
+
+    if (!why[0] && exit == CLI_EXIT_TIMEOUT)
+        snprintf(why, size, "the daemon did not answer within %d s", QUERY_TIMEOUT_MS / 1000);
+    if (!why[0])
+        snprintf(why, size, "%s", reqivo_error_text(rc));
+    return exit;
+}
+
 static int query(const struct ctl_options *options)
 {
     struct reqivo_client *client = NULL;
@@ -121,8 +133,8 @@ static int query(const struct ctl_options *options)
     if (rc >= 0) {
         exit = print(options, &rows);
     } else {
-        exit = rc == -ETIMEDOUT ? CLI_EXIT_TIMEOUT : cli_exit_of(rc, REQIVO_PHASE_IPC);
-        fprintf(stderr, "reqivoctl: (%d) %s\n", exit, why[0] ? why : reqivo_error_text(rc));
+        exit = query_code(rc, why, sizeof(why));
+        fprintf(stderr, "reqivoctl: (%d) %s\n", exit, why);
     }
     rows_done(&rows);
     reqivo_close(client);

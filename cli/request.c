@@ -83,6 +83,8 @@ int cli_request_build(const struct cli_request_params *params, struct reqivo_req
     why[0] = '\0';
     if (rc == 0)
         rc = request_fields(request, params->fields, why, size);
+    if (rc == 0 && params->fields->fresh)
+        rc = reqivo_request_set_fresh(request, 1);
     if (rc == 0)
         rc = request_body(request, params);
     if (rc == 0)

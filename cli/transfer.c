@@ -266,7 +266,9 @@ static void transfer_finish(struct transfer *transfer, const struct reqivo_respo
         transfer_fail(transfer, CLI_EXIT_WRITE, transfer->output.why);
     if (response && transfer->options->verbose)
         cli_verbose_end(response);
-    if (transfer->exit && (!transfer->options->silent || transfer->options->show_error))
+    /* As with an unknown flag, -s does not hide that the command line itself is wrong. */
+    if (transfer->exit == CLI_EXIT_USAGE ||
+        (transfer->exit && (!transfer->options->silent || transfer->options->show_error)))
         fprintf(stderr, "reqivo: (%d) %s\n", transfer->exit, transfer->why);
 }
 

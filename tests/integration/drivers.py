@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -68,14 +69,35 @@ def path(kind):
     return name
 
 
+def for_everybody(place, name):
+    """A copy of a program of the build where every user can reach it: the build may lie below root's home.
+    Returns (its path, the environment that it needs)."""
+    real = os.path.join(os.path.dirname(name), '.libs', os.path.basename(name))
+    home = os.path.join(place.dir, 'for-everybody')
+    os.makedirs(home, exist_ok=True)
+    libs = os.path.join(rt.builddir(), '.libs')
+    wanted = [os.path.join(libs, file) for file in os.listdir(libs) if file.startswith('libreqivo-client.so.')]
+    for file in [real if os.access(real, os.X_OK) else name, *wanted]:
+        copy = os.path.join(home, os.path.basename(file))
+        if not os.path.exists(copy):
+            shutil.copy(file, copy)
+            os.chmod(copy, 0o755)
+    os.chmod(home, 0o755)
+    return os.path.join(home, os.path.basename(name)), dict(os.environ, LD_LIBRARY_PATH=home)
+
+
 class Driver:
-    """A running driver. Stopped with the place."""
+    """A running driver. Stopped with the place. One that becomes another user (preexec) runs from where he can reach it."""
 
     def __init__(self, place, kind, socket, preexec=None, env=None):
         self.kind = kind
         self.errors = place.fresh(f'driver-{kind}')
+        program = path(kind)
+        if preexec:
+            program, needed = for_everybody(place, program)
+            env = dict(env or {}, **needed)
         with open(self.errors, 'wb') as err:
-            self.popen = subprocess.Popen([path(kind), socket], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err,
+            self.popen = subprocess.Popen([program, socket], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err,
                                           preexec_fn=preexec, env=env)
         self.pid = self.popen.pid
         self.buffer = b''

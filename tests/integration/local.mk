@@ -32,3 +32,7 @@ driver_scripts = tests/integration/test_async.py tests/integration/test_cases.py
 dist_check_SCRIPTS += $(driver_scripts)
 TESTS += $(driver_scripts)
 EXTRA_DIST += tests/integration/cases.py tests/integration/drivers.py tests/integration/odd_origin.py
+
+# what is installed and packed, and the program behind `./dev run`
+dist_check_SCRIPTS += tests/integration/test_install.py tests/integration/test_run.py
+TESTS += tests/integration/test_install.py tests/integration/test_run.py

@@ -6,11 +6,13 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ.get('REQIVO_SRCDIR') or os.path.join(os.path.dirname(__file__), '..', '..'),
@@ -133,6 +135,8 @@ REQUESTS = [
     ('file and text', ['--data-binary', '@DIR/lines', '-d', 'x']),
     ('fields', ['-H', 'X-One: 1', '-H', 'X-Two:  2', '-H', 'X-Empty;', '-H', 'X-One: again', '-H', 'Accept:']),
     ('host', ['-H', 'Host: other.example']),
+    ('empty field', ['-H', 'X;']),
+    ('empty field with a blank, which is none', ['-s', '-H', 'X; ']),
     ('no agent', ['-H', 'User-Agent:']),
     ('not a field', ['-H', 'nothing at all']),
     ('user', ['http://us%65r:p%3Ass@ORIGIN/echo']),
@@ -178,8 +182,34 @@ def big_upload(world):
 
 
 def refused_field(world):
-    done = world.ours('-sS', '-H', 'Connection: close', world.origin.url('/echo'), code=2)
-    rt.contains(done.stderr.decode(), "the field 'Connection'")
+    """A usage error: said under -s too."""
+    before = len(world.origin.requests)
+    for field in ('Connection: upgrade', 'Connection: keep-alive, X', 'Connection;', 'Expect: 1', 'Expect: 100', 'Expect;'):
+        done = world.ours('-s', '-H', field, world.origin.url('/echo'), code=2)
+        name = re.match(r'\w+', field).group(0)
+        rt.contains(done.stderr.decode(), f"reqivo: (2) the field '{name}'")
+    rt.equal(len(world.origin.requests), before, 'requests that were sent nevertheless')
+
+
+def expect_field(world):
+    """Only that one value is what the daemon knows how to ask."""
+    for field in ('Expect: 100-continue', 'expect:100-CONTINUE'):
+        text = text_of(world.ours('-s', '-H', field, '-d', 'x', world.origin.url('/echo')))
+        rt.contains(text, '\r\nExpect: 100-continue\r\n', field)
+        text = text_of(world.ours('-s', '-H', field, world.origin.url('/echo')))
+        assert 'xpect' not in text, f'nothing to wait with: {text}'
+
+
+def connection_field(world):
+    """What "copy as cURL" adds says nothing new; "close" asks for a new connection."""
+    daemon = rt.Reqivod(world.place)
+    path = ['-s', '-w', '%{stderr}%{num_connects}', world.origin.url('/echo')]
+    for fields, connects in (([], b'1'), (['-H', 'Connection: keep-alive'], b'0'), (['-H', 'connection:Keep-Alive'], b'0'),
+                             (['-H', 'Connection: close'], b'1'), ([], b'0')):
+        done = daemon.reqivo(*fields, *path)
+        rt.equal((done.returncode, done.stderr), (0, connects), f'{fields}: exit code and new connections')
+        assert 'onnection' not in text_of(done), f'{fields}: {text_of(done)}'
+    daemon.stop()
 
 
 # ---- the output --------------------------------------------------------------------------------------------------
@@ -309,6 +339,10 @@ CODES = [
     (2, [], True),
     (3, ['http://local host/'], True),
     (3, ['http://localhost:99999/'], True),
+    (3, ['http://127.1/'], False),
+    (3, ['http://0x7f.1/'], False),
+    (3, ['http://2130706433/'], False),
+    (3, ['http://localhost./'], False),
     (6, ['http://nosuch.invalid/'], True),
     (7, ['http://127.0.0.1:1/'], True),
     (8, ['ORIGIN/weird'], True),
@@ -366,6 +400,42 @@ def no_daemon(world):
     done = rt.run([rt.program('reqivoctl'), 'status'], check=False, env=dict(os.environ, REQIVO_SOCKET=path))
     rt.equal(done.returncode, 100)
     rt.contains(done.stderr.decode(), 'reqivoctl: (100) ')
+
+
+def mute_daemon(world):
+    """It accepts, and says nothing: the daemon is to blame, not a request."""
+    path = world.place.path('mute.sock')
+    with socket.socket(socket.AF_UNIX) as mute:
+        mute.bind(path)
+        mute.listen(8)
+        done = rt.run([rt.program('reqivoctl'), '--socket', path, 'status'], check=False)
+        rt.equal((done.returncode, done.stderr), (28, b'reqivoctl: (28) the daemon did not answer within 4 s\n'))
+        start = time.monotonic()
+        done = rt.run([rt.program('reqivo'), '--socket', path, '-m', '0.2', 'http://localhost/'], check=False)
+        took = time.monotonic() - start
+        rt.equal(done.returncode, 28, done.stderr.decode())
+        rt.contains(done.stderr.decode(), 'the daemon did not')
+        assert 2 <= took < rt.DEADLINE, f'-m and the two seconds of grace, not {took:.1f} s'
+
+
+def closed_socket(world):
+    """A socket that its user may not open is as good as none (100); the message says why."""
+    rt.need_root()
+    path = os.path.join(world.place.fresh('closed'), 'reqivo.sock')
+    os.mkdir(os.path.dirname(path))
+    os.chmod(world.place.dir, 0o711)
+    for name in ('reqivo', 'reqivoctl'):
+        binary = shutil.copy(rt.program(name), world.place.fresh(name))
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(path)
+            other.listen(8)
+            os.chmod(path, 0o600)
+            what = 'status' if name == 'reqivoctl' else 'http://localhost/'
+            done = rt.run([binary, '--socket', path, what], check=False, user=12001, group=12001, extra_groups=[])
+        os.unlink(path)
+        rt.equal(done.returncode, 100, done.stderr.decode())
+        rt.contains(done.stderr.decode(), f'{name}: (100) ')
+        rt.contains(done.stderr.decode(), 'Permission denied')
 
 
 def policy(world):
@@ -446,8 +516,8 @@ def manual(world):
     rt.equal(re.findall(r'^\.It (\d+)$', page, re.M), codes, 'exit codes')
 
 
-SINGLE = [default_fields, big_upload, refused_field, output_files, big_download, pieces, reader_gone, disk_full,
-          terminal, messages, verbose, times, usage, no_daemon, policy, daemon_lost, interrupt, shared_connection, ctl,
+SINGLE = [default_fields, big_upload, refused_field, expect_field, connection_field, output_files, big_download, pieces, reader_gone, disk_full,
+          terminal, messages, verbose, times, usage, no_daemon, mute_daemon, closed_socket, policy, daemon_lost, interrupt, shared_connection, ctl,
           ctl_usage, manual]
 
 

@@ -21,11 +21,21 @@ import time
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+NEEDS_ROOT = 'needs root'  # tests/lib/totals.py knows it too
 DEADLINE = float(os.environ.get('REQIVO_TEST_DEADLINE', '20'))  # seconds until "never" (sanitizers are slow)
 
 
 class Failed(Exception):
     """The environment could not be made; the message says what is wrong."""
+
+
+class NeedsRoot(Exception):
+    """A case cannot go on without root: Tap.case() skips it."""
+
+
+def need_root():
+    if os.geteuid() != 0:
+        raise NeedsRoot
 
 
 def srcdir():
@@ -105,9 +115,18 @@ class Tap:
         self.count += 1
         print(f'ok {self.count} - {name} # SKIP {why}', flush=True)
 
+    def _needs_root(self, name):
+        """An ordinary user is told what was not tried; in CI that is a failure."""
+        if os.environ.get('CI'):
+            return self.ok(False, name, 'this needs root, and CI skips nothing')
+        print(f'# NOT TRIED, because this is not root: {name}', flush=True)
+        return self.skip(name, NEEDS_ROOT)
+
     def case(self, name, function, *args):
         try:
             function(*args)
+        except NeedsRoot:
+            return self._needs_root(name)
         except AssertionError as error:
             return self.ok(False, name, str(error) or 'assertion failed')
         except Exception as error:  # a test that cannot be run has failed
@@ -344,6 +363,8 @@ class Reqivod:
         return self.process.stop(signal.SIGKILL)
 
     def fds(self):
+        """How many descriptors it has open. Nobody but root may look into it: it is not dumpable."""
+        need_root()
         return len(os.listdir(f'/proc/{self.pid}/fd'))
 
     def memory_kib(self):

@@ -6,7 +6,16 @@ set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 src=${REQIVO_SRCDIR:-$(cd "$here/../.." && pwd)}
 build=${REQIVO_BUILDDIR:?the folder of a build}
-gates=(layers size tidy symbols binaries purity headers style man rules words keys wire_doc readme)
+gates=(layers size tidy symbols binaries purity headers style man codes rules words keys wire_doc readme)
+for name in "$@"; do
+    case " ${gates[*]} " in
+    *" $name "*) ;;
+    *)
+        echo "lint: there is no gate '$name'; the gates are: ${gates[*]}" >&2
+        exit 2
+        ;;
+    esac
+done
 [ $# = 0 ] || gates=("$@")
 
 echo "1..${#gates[@]}"

@@ -5,6 +5,7 @@
 A case is (gate, what it violates, files of the tree, a word that the gate's output must hold). Binaries that a case
 needs are compiled on the spot. What totals.py makes of skipped and missing tests is tried here as well.
 """
+import os
 import pathlib
 import subprocess
 import sys
@@ -20,6 +21,8 @@ MAP = "X_0 {\n global:\n  reqivo_a;\n local: *;\n};\n"
 HEADER = "int reqivo_a(int a);\n"
 RULES = "# ids\nB1-1\tfirst\nB1-2\tsecond\n"
 PAGE = ".TH X 3\n.SH NAME\nreqivo_a \\- does a\n.SH DESCRIPTION\ntext\n"
+RETURNS = "/* Does a. Returns 0,\n * -EINVAL, or REQIVO_E_URL. */\nREQIVO_API int reqivo_a(int a);\n"
+VALUES = ".Sh RETURN VALUES\n.Bl -tag -width Ds\n.It Fn reqivo_a\n0,\n.Fl EINVAL ,\n%s.El\n.Sh SEE ALSO\n"
 KEY = "-----BEGIN RSA PRIVATE " + "KEY-----\n"
 
 REFUSED = [
@@ -55,6 +58,8 @@ REFUSED = [
     ("headers", "a public header that C++ refuses", {"include/reqivo/a.h": "int reqivo_a(int class);\n"}, "c++"),
     ("headers", "a public header that is not installed", {
         "include/reqivo/a.h": "", "include/local.mk": "reqivoinclude_HEADERS =\n"}, "not installed"),
+    ("headers", "an example that needs feature macros", {
+        "doc/examples/a.c": "#include <fcntl.h>\nint main(void)\n{\n    return O_CLOEXEC;\n}\n"}, "strict C11"),
     ("style", "not as clang-format writes it", {
         ".clang-format": "BasedOnStyle: LLVM\n", "common/a.c": "int  a ;\n"}, "clang-format"),
     ("style", "blanks at the end of a line", {"README.md": "text \n"}, "blanks"),
@@ -66,6 +71,13 @@ REFUSED = [
     ("man", "a page that mandoc refuses", {
         "doc/man/x.3": "text\n.Foo\n", "doc/local.mk": "dist_man_MANS += doc/man/x.3\n"}, "mandoc"),
     ("man", "a listed page that is missing", {"doc/local.mk": "dist_man_MANS += doc/man/z.3\n"}, "not there"),
+    ("codes", "a code that the page has not", {
+        "include/reqivo/a.h": RETURNS, "doc/man/a.3": VALUES % ""}, "a.3: reqivo_a returns REQIVO_E_URL"),
+    ("codes", "a code that the header has not", {
+        "include/reqivo/a.h": RETURNS, "doc/man/a.3": VALUES % ".Dv REQIVO_E_URL ,\n.Fl EBUSY\n"},
+     "a.h: reqivo_a returns EBUSY"),
+    ("codes", "a function that only the header has", {"include/reqivo/a.h": RETURNS}, "no RETURN VALUES"),
+    ("codes", "a function that only the page has", {"doc/man/a.3": VALUES % ""}, "no header"),
     ("rules", "a rule without a row", {
         "tests/lint/rules.txt": RULES, "doc/rules.md": "| B1-1 | x | later: not yet built |\n"}, "B1-2 has no row"),
     ("rules", "a test that does not exist", {
@@ -105,6 +117,7 @@ ALLOWED = [
     ("rules", {"tests/lint/rules.txt": RULES, "tests/unit/test_a.c": "START_TEST(test_a)\n",
                "doc/rules.md": "| B1-1 | x | `test_a` |\n| B1-2 | x | later: not yet built |\n"}),
     ("words", {"common/a.c": "/* strcpy() is not used */\nint a;\n"}),
+    ("codes", {"include/reqivo/a.h": RETURNS, "doc/man/a.3": VALUES % ".Dv REQIVO_E_URL\n"}),
     ("keys", {"README.md": "text\n"}),
     ("readme", {"README.md": "<!-- a.c -->\n```c\nint b;\n```\n[a](a.c)\n", "a.c": "int a;\nint b;\n"}),
 ]
@@ -219,10 +232,39 @@ def totals(tap):
             folder = pathlib.Path(temp)
             write(folder, files)
             (folder / "skips.txt").write_text(skips)
-            done = subprocess.run(["/usr/bin/python3", "-B", HERE.parent / "lib/totals.py", folder, folder / "skips.txt"],
-                                  capture_output=True, text=True, check=False)
-            good = done.returncode == want and done.stdout.splitlines()[-1:] == [line]
-            tap.say(good, "totals %s" % what, done.stdout + done.stderr)
+            status, out = totals_of(folder, {})
+            tap.say(status == want and out.splitlines()[-1:] == [line], "totals %s" % what, out)
+
+
+def totals_of(folder, env, euid=None):
+    """Its exit code and output; euid: whom it takes itself for."""
+    text = "import os, runpy, sys\nsys.argv = sys.argv[1:]\n"
+    text += "os.geteuid = lambda: %d\n" % euid if euid is not None else ""
+    text += "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    env = dict({name: value for name, value in os.environ.items() if name != "CI"}, **env)
+    done = subprocess.run(["/usr/bin/python3", "-B", "-c", text, HERE.parent / "lib/totals.py", folder, folder / "skips.txt"],
+                          capture_output=True, text=True, check=False, env=env)
+    return done.returncode, done.stdout + done.stderr
+
+
+def totals_rootless(tap):
+    """What needs root may be skipped by an ordinary user, loudly; not by root, not in CI, and no other skip is."""
+    head = "# TOTAL: 2\n# PASS:  1\n# SKIP:  1\n# XFAIL: 0\n# FAIL:  0\n# XPASS: 0\n# ERROR: 0\n"
+    for what, why, env, euid, want in (("an ordinary user", "needs root", {}, 1000, 0), ("root", "needs root", {}, 0, 1),
+                                       ("CI", "needs root", {"CI": "true"}, 1000, 1), ("another skip", "no root", {}, 1000, 1)):
+        with tempfile.TemporaryDirectory() as temp:
+            folder = pathlib.Path(temp)
+            write(folder, {"a.label": "a", "a.log": head + "SKIP: tests/a.py 2 - x # SKIP %s\n" % why, "skips.txt": ""})
+            status, out = totals_of(folder, env, euid)
+            tap.say(status == want and ("NOT TRIED" in out) == (want == 0), "totals, a test without root: %s" % what, out)
+
+
+def gate_names(tap):
+    """run.sh names the gates when it is given another name."""
+    done = subprocess.run(["bash", HERE / "run.sh", "layers", "bogus"], capture_output=True, text=True, check=False,
+                          env=dict(os.environ, REQIVO_BUILDDIR="/nonexistent"))
+    good = done.returncode == 2 and done.stdout == "" and "no gate 'bogus'" in done.stderr and " wire_doc " in done.stderr
+    tap.say(good, "an unknown gate is refused", done.stdout + done.stderr)
 
 
 def main():
@@ -230,6 +272,8 @@ def main():
     trees(tap)
     compiled(tap)
     totals(tap)
+    totals_rootless(tap)
+    gate_names(tap)
     print("1..%d" % tap.number)
     return 1 if tap.bad else 0
 

@@ -127,6 +127,7 @@ START_TEST(test_field_split)
     ck_assert_int_eq(cli_field_split("Name:  ", &field), CLI_FIELD_REMOVE);
     ck_assert_int_eq(cli_field_split("Name;", &field), CLI_FIELD_EMPTY);
     ck_assert_int_eq(cli_field_split("Name; x", &field), CLI_FIELD_NONE);
+    ck_assert_int_eq(cli_field_split("Name; ", &field), CLI_FIELD_NONE);
     ck_assert_int_eq(cli_field_split("Name", &field), CLI_FIELD_NONE);
     ck_assert_int_eq(cli_field_split(": x", &field), CLI_FIELD_NONE);
     ck_assert_int_eq(cli_field_split("A: b;c:d", &field), CLI_FIELD_SET);
@@ -160,6 +161,43 @@ static void fields_are(char *const argv[], const char *basic, const char *expect
 #define FIELDS_ARE(expected, basic, ...)                                                                     \
     fields_are((char *[]){(char *)"reqivo", (char *)"u", __VA_ARGS__ NULL}, (basic), (expected))
 
+/* What the daemon writes itself is asked for by exactly these values; others stay fields, for it to refuse.
+ */
+START_TEST(test_fields_asked)
+{
+    static const struct {
+        const char *field;
+        bool asked, fresh, left;
+    } cases[] = {
+        {"Expect: 100-continue", true, false, false},
+        {"expect:100-Continue ", true, false, false},
+        {"Expect: 1", false, false, true},
+        {"Expect: 100-continues", false, false, true},
+        {"Connection: close", false, true, false},
+        {"connection: CLOSE", false, true, false},
+        {"Connection: keep-alive", false, false, false},
+        {"Connection: k", false, false, true},
+        {"Connection: c", false, false, true},
+        {"Connection: close, x", false, false, true},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *argv[] = {(char *)"reqivo", (char *)"u", (char *)"-H", (char *)cases[i].field, NULL};
+        struct cli_options options;
+        struct cli_fields fields;
+        char why[100];
+
+        ck_assert_int_eq(cli_options_parse(4, argv, &options, why, sizeof(why)), 0);
+        ck_assert_int_eq(cli_fields_build(&options, NULL, &fields), 0);
+        ck_assert_msg(fields.expect_asked == cases[i].asked, "%s", cases[i].field);
+        ck_assert_msg(fields.fresh == cases[i].fresh, "%s", cases[i].field);
+        ck_assert_msg((fields.count == 3) == cases[i].left, "%s", cases[i].field);
+        cli_fields_done(&fields);
+        cli_options_done(&options);
+    }
+}
+END_TEST
+
 START_TEST(test_fields)
 {
     FIELDS_ARE("User-Agent=reqivo|Accept=*/*|", NULL, );
@@ -185,7 +223,7 @@ static Suite *suite(void)
     Suite *s = suite_create("cli_url");
 
     UNIT_TCASE(s, "url", test_prepare, test_prepare_refused, test_remove_dots, test_base64);
-    UNIT_TCASE(s, "fields", test_field_split, test_fields);
+    UNIT_TCASE(s, "fields", test_field_split, test_fields, test_fields_asked);
     return s;
 }
 
