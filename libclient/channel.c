@@ -138,11 +138,17 @@ void rqv_channel_adopt(struct rqv_channel *channel, int fd, uint64_t now_ms)
     channel->connect_errno = 0;
 }
 
-void rqv_channel_greeted(struct rqv_channel *channel)
+void rqv_channel_greeted(struct rqv_channel *channel, uint64_t now_ms)
 {
     channel->state = RQV_CHANNEL_UP;
-    channel->deadline_ms = UINT64_MAX;
     channel->backoff_ms = RQV_BACKOFF_MIN_MS;
+    rqv_channel_watch(channel, now_ms);
+}
+
+void rqv_channel_watch(struct rqv_channel *channel, uint64_t now_ms)
+{
+    channel->heard = channel->asked = false;
+    channel->deadline_ms = now_ms + RQV_SILENCE_MS;
 }
 
 void rqv_channel_drain(struct rqv_channel *channel, uint64_t now_ms)
@@ -233,6 +239,7 @@ int rqv_channel_fill(struct rqv_channel *channel)
     if (n <= 0) /* a UNIX socket shows ECONNRESET only behind all that was queued */
         return RQV_FILL_END;
     rqv_buf_commit(&channel->in, (size_t)n);
+    channel->heard = true;
     if ((size_t)n < asked)
         return RQV_FILL_SHORT;
     if (channel->read_size < RQV_READ_MAX)

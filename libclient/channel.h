@@ -30,7 +30,9 @@
 #define RQV_READ_MAX       ((size_t)128 * 1024)
 #define RQV_BACKOFF_MIN_MS 10
 #define RQV_BACKOFF_MAX_MS 2000
-#define RQV_GREETING_MS    30000 /* no HELLO for so long: the daemon is taken for lost */
+#define RQV_GREETING_MS    5000 /* no HELLO for so long: the daemon is taken for lost */
+#define RQV_SILENCE_MS     20000 /* no byte for so long while requests are there: the daemon is asked for one */
+#define RQV_ANSWER_MS      10000 /* and no answer for so long: it hangs, and is taken for lost */
 #define RQV_DRAINING_MS    15000 /* a daemon that said GOAWAY and does not end */
 
 enum rqv_channel_state { RQV_CHANNEL_DOWN, RQV_CHANNEL_GREETING, RQV_CHANNEL_UP, RQV_CHANNEL_DRAINING };
@@ -47,7 +49,8 @@ struct rqv_channel {
     int connect_errno; /* of the last failed connect, EPERM for a daemon that is not trusted */
     long peer_uid;
     uint64_t down_since_ms, retry_at_ms;
-    uint64_t deadline_ms; /* of GREETING and DRAINING */
+    uint64_t deadline_ms; /* of GREETING, DRAINING; in UP: when the next sign of life is due */
+    bool heard, asked;    /* UP: since the deadline was set bytes came; a QUERY asks for some */
     uint32_t backoff_ms;
     uint64_t random;
     struct sockaddr_un address;
@@ -62,7 +65,8 @@ void rqv_channel_done(struct rqv_channel *channel); /* closes and wipes */
 int rqv_channel_connect(struct rqv_channel *channel, uint64_t now_ms);
 /* The second half of it, for a descriptor that is connected already; -1 in tests that need none. */
 void rqv_channel_adopt(struct rqv_channel *channel, int fd, uint64_t now_ms);
-void rqv_channel_greeted(struct rqv_channel *channel); /* GREETING -> UP */
+void rqv_channel_greeted(struct rqv_channel *channel, uint64_t now_ms); /* GREETING -> UP */
+void rqv_channel_watch(struct rqv_channel *channel, uint64_t now_ms);   /* UP: silence counts from now */
 void rqv_channel_drain(struct rqv_channel *channel, uint64_t now_ms);
 /* Any -> DOWN: closes, empties both buffers, plans the next attempt. */
 void rqv_channel_down(struct rqv_channel *channel, uint64_t now_ms);

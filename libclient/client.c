@@ -159,7 +159,7 @@ int rqv_client_timer_ms(const struct reqivo_client *client)
     if (channel->state == RQV_CHANNEL_DOWN) {
         if (client->waiting > 0 && channel->retry_at_ms < at)
             at = channel->retry_at_ms;
-    } else if (client->pending > 0 && channel->deadline_ms < at) {
+    } else if (rqv_client_expects(client) && channel->deadline_ms < at) {
         at = channel->deadline_ms;
     }
     if (at == UINT64_MAX)
@@ -191,21 +191,27 @@ int rqv_client_poll(struct reqivo_client *client, int timeout_ms)
 
 /* ---- the public face ---- */
 
+/* A handle, and not one that a forked child has inherited. */
+static bool is_ours(const struct reqivo_client *client)
+{
+    return client && client->pid == getpid();
+}
+
 int reqivo_client_fd(const struct reqivo_client *client)
 {
-    return client && client->pid == getpid() ? client->channel.fd : -1;
+    return is_ours(client) ? client->channel.fd : -1;
 }
 
 int reqivo_client_events(const struct reqivo_client *client)
 {
-    if (!client || client->channel.fd < 0)
+    if (!is_ours(client) || client->channel.fd < 0)
         return 0;
     return POLLIN | (rqv_buf_len(&client->channel.out) > 0 ? POLLOUT : 0);
 }
 
 int reqivo_client_timeout_ms(const struct reqivo_client *client)
 {
-    if (!client || client->pid != getpid())
+    if (!is_ours(client))
         return -1;
     if (!rqv_list_empty(&client->ready))
         return 0;
@@ -251,15 +257,15 @@ int reqivo_client_wait(struct reqivo_client *client, int timeout_ms)
 
 size_t reqivo_client_pending(const struct reqivo_client *client)
 {
-    return client ? client->pending : 0;
+    return is_ours(client) ? client->pending : 0;
 }
 
 const char *reqivo_client_daemon(const struct reqivo_client *client)
 {
-    return client ? client->daemon_name : "";
+    return is_ours(client) ? client->daemon_name : "";
 }
 
 long reqivo_client_daemon_uid(const struct reqivo_client *client)
 {
-    return client ? client->channel.peer_uid : -1;
+    return is_ours(client) ? client->channel.peer_uid : -1;
 }

@@ -7,6 +7,9 @@
  * it asked for BEGUN, which did not come though everything the daemon sent has been read. All others are
  * "unknown". Not sent ones, and those that may be repeated anyway, wait for the daemon's successor, once.
  * design.md 3
+ *
+ * A daemon may be silent for as long as its requests take, so silence alone is no loss: after RQV_SILENCE_MS
+ * a QUERY, whose answer is thrown away, asks it for a sign of life. Only one that hangs has none to give.
  */
 #include "config.h"
 
@@ -110,8 +113,50 @@ static void give_up(struct reqivo_client *client)
     const struct rqv_loss mute = {.code = REQIVO_E_DAEMON_LOST, .detail = "the daemon did not answer HELLO"};
     const struct rqv_loss stuck = {
         .code = REQIVO_E_DAEMON_LOST, .detail = "the daemon was to end and did not", .replay = true};
+    const struct rqv_loss hung = {
+        .code = REQIVO_E_DAEMON_LOST, .detail = "the daemon does not answer any more", .replay = true};
 
-    rqv_client_lost(client, client->channel.state == RQV_CHANNEL_GREETING ? &mute : &stuck);
+    if (client->channel.state == RQV_CHANNEL_GREETING)
+        rqv_client_lost(client, &mute);
+    else
+        rqv_client_lost(client, client->channel.state == RQV_CHANNEL_UP ? &hung : &stuck);
+}
+
+/* UP and silent: true when the question has been asked and not been answered either. A request that still
+ * waits for room has a smaller id than the question would have, and ids on the wire only grow; but then the
+ * daemon does not even read. */
+static bool hangs(struct reqivo_client *client, uint64_t now_ms)
+{
+    struct rqv_channel *channel = &client->channel;
+
+    if (channel->heard || !client->takes_queries) {
+        rqv_channel_watch(channel, now_ms);
+        return false;
+    }
+    if (channel->asked)
+        return true;
+    channel->asked = true;
+    channel->deadline_ms = now_ms + RQV_ANSWER_MS;
+    if (client->waiting == 0)
+        rqv_client_must_queue(client,
+                              rqv_wire_encode_query(&channel->out, ++client->last_id, REQIVO_QUERY_STATUS));
+    return false;
+}
+
+static bool is_overdue(const struct reqivo_client *client, uint64_t now_ms)
+{
+    return rqv_client_expects(client) && now_ms >= client->channel.deadline_ms;
+}
+
+/* The program may have been busy elsewhere: what has come meanwhile is read before the daemon is blamed. */
+static void check_life(struct reqivo_client *client, uint64_t now_ms)
+{
+    if (client->channel.fd >= 0 && rqv_client_receive(client) < 0)
+        client->channel.broken = ENOMEM;
+    if (!is_overdue(client, now_ms))
+        return;
+    if (client->channel.state != RQV_CHANNEL_UP || hangs(client, now_ms))
+        give_up(client);
 }
 
 void rqv_client_timers(struct reqivo_client *client, uint64_t now_ms)
@@ -120,8 +165,8 @@ void rqv_client_timers(struct reqivo_client *client, uint64_t now_ms)
 
     if (channel->state == RQV_CHANNEL_DRAINING && client->on_channel == 0)
         end_drained(client);
-    if (channel->state != RQV_CHANNEL_DOWN && client->pending > 0 && now_ms >= channel->deadline_ms)
-        give_up(client);
+    if (is_overdue(client, now_ms))
+        check_life(client, now_ms);
     if (now_ms < client->next_deadline_ms)
         return;
     rqv_list_for_each_safe (node, next, &client->all) {

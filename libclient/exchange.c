@@ -147,6 +147,8 @@ int rqv_exchange_start(struct reqivo_client *client, struct rqv_exchange *x)
             rqv_trust_forget_uploads(&client->trust, uploaded);
         return r;
     }
+    if (client->on_channel == 0 && client->channel.state == RQV_CHANNEL_UP)
+        rqv_channel_watch(&client->channel, rqv_now_ms());
     set_state(client, x, RQV_X_SENT);
     if (request->body.kind != RQV_BODY_NONE && request->body.length > 0)
         rqv_list_append(&client->sending, &x->sending);

@@ -41,6 +41,7 @@ struct reqivo_client {
     bool in_source;  /* a body callback runs: nothing may be queued */
     bool pump_again; /* a source said "not yet" and was resumed meanwhile: asked again next turn */
     bool closing;
+    bool takes_queries; /* the daemon said so in its HELLO */
     char daemon_name[RQV_WIRE_NAME_MAX + 1];
     char goaway_detail[RQV_DETAIL_MAX];
 };
@@ -79,6 +80,13 @@ void rqv_client_greet(
 /* Takes the channel down and decides for each exchange what that means. design.md 3 */
 void rqv_client_lost(struct reqivo_client *client, const struct rqv_loss *loss);
 void rqv_client_timers(struct reqivo_client *client, uint64_t now_ms);
+/* Is something due from the daemon by channel.deadline_ms? */
+static inline bool rqv_client_expects(const struct reqivo_client *client)
+{
+    if (client->channel.state == RQV_CHANNEL_UP)
+        return client->on_channel > 0;
+    return client->channel.state != RQV_CHANNEL_DOWN && client->pending > 0;
+}
 void rqv_client_arm(struct reqivo_client *client,
                     const struct rqv_exchange *x); /* its deadline has changed */
 

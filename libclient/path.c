@@ -105,7 +105,8 @@ void reqivo_open_error(const char *socket_path, char *text, size_t size)
         add(text, size, &at, "%s: %s", path, strerror_r(-r, why, sizeof why));
     if (r != 0 && !socket_path) {
         const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
-        add(text, size, &at, " (REQIVO_SOCKET is %s", secure_getenv("REQIVO_SOCKET") ? "set" : "not set");
+        const char *named = secure_getenv("REQIVO_SOCKET");
+        add(text, size, &at, " (REQIVO_SOCKET is %s", !named ? "not set" : *named ? "set" : "empty");
         if (path == space || !runtime)
             add(text, size, &at, ")");
         else

@@ -45,7 +45,8 @@ static int on_hello(struct reqivo_client *client, struct frame *frame)
     if (r < 0)
         return r;
     rqv_copy_text(client->daemon_name, sizeof client->daemon_name, hello.name);
-    rqv_channel_greeted(&client->channel);
+    client->takes_queries = hello.caps & RQV_CAP_QUERY;
+    rqv_channel_greeted(&client->channel, rqv_now_ms());
     return 0;
 }
 

@@ -3,6 +3,7 @@
  * sync - the blocking calls: submit, then turn the handle until that one exchange is over. What completes for
  * others meanwhile stays in the ready list for reqivo_client_dispatch(). No socket code here.
  */
+#include "common/err.h"
 #include "libclient/handle.h"
 #include "libclient/request.h"
 #include "libclient/response.h"
@@ -32,18 +33,39 @@ static void run_until_over(struct reqivo_client *client, struct rqv_exchange *x)
         rqv_exchange_abort(client, x, REQIVO_E_CANCELED, "the handle was closed");
 }
 
+/* A call without a handle, as in a program that did not look at what reqivo_open() said: the response exists
+ * all the same. */
+static int call_nobody(struct reqivo_request **request, struct reqivo_response **ret_response)
+{
+    struct reqivo_response *response = rqv_response_new(0);
+
+    if (!response)
+        return -ENOMEM;
+    rqv_err_set(&response->err, REQIVO_E_NO_DAEMON, REQIVO_PHASE_IPC, "%s",
+                "there is no handle: reqivo_open() has failed");
+    reqivo_request_free(*request);
+    *request = NULL;
+    *ret_response = response;
+    return REQIVO_E_NO_DAEMON;
+}
+
 int reqivo_call(struct reqivo_client *client, struct reqivo_request **request,
                 struct reqivo_response **ret_response)
 {
     const struct rqv_submission submission = {.sync = true};
     struct rqv_exchange *x;
     int saved = errno;
-    int r = rqv_client_check(client, true);
+    int r = client ? rqv_client_check(client, true) : 0;
 
     if (r < 0)
         return r;
     if (!request || !*request || !ret_response)
         return -EINVAL;
+    if (!client) {
+        r = call_nobody(request, ret_response);
+        errno = saved;
+        return r;
+    }
     r = rqv_exchange_submit(client, request, &submission, &x);
     if (r == 0) {
         run_until_over(client, x);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* async_post_file URL FILE - as sync_post_file, with a callback. */
+#define _POSIX_C_SOURCE 200809L /* O_CLOEXEC, with -std=c11 too */
+
 #include <fcntl.h>
 #include <reqivo/client.h>
 #include <reqivo/request.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* six_lines URL - the shortest synchronous program. Without a daemon it prints 0 0: every function takes
- * NULL. Its twin: six_lines_async; with errors looked at: sync_get. */
+ * NULL, and the response says E_NO_DAEMON. Its twin: six_lines_async; with errors looked at: sync_get. */
 #include <reqivo/client.h>
 #include <reqivo/response.h>
 #include <stdio.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* sync_post_file URL FILE - a file as the body, read as it is sent, never whole in memory. Its twin:
  * async_post_file. */
+#define _POSIX_C_SOURCE 200809L /* O_CLOEXEC, with -std=c11 too */
+
 #include <fcntl.h>
 #include <reqivo/client.h>
 #include <reqivo/request.h>

@@ -25,11 +25,21 @@
  *      ev_run(EV_DEFAULT, 0);
  *
  * Thread rule: a handle belongs to one thread at a time; any number of handles may exist. After fork() every
- * call on a parent's handle returns -ECHILD in the child, and reqivo_close() there only closes the
- * descriptor. Callbacks run only inside reqivo_client_dispatch() and reqivo_client_wait(), never inside the
- * call that started them. Inside a callback everything is allowed but reqivo_call() and its kin,
- * reqivo_client_wait() and reqivo_client_dispatch() (-EBUSY). Each submitted request completes exactly once,
- * also when the handle is closed (REQIVO_E_CANCELED). The library starts no thread, installs no signal
+ * call on a parent's handle returns -ECHILD in the child (those that return no code: 0, -1 or "", as if
+ * nothing were connected or pending), and reqivo_close() there only closes the descriptor. Callbacks run only
+ * inside reqivo_client_dispatch() and reqivo_client_wait(), never inside the call that started them. Inside a
+ * callback everything is allowed but reqivo_call() and its kin, reqivo_client_wait() and
+ * reqivo_client_dispatch() (-EBUSY). Each submitted request completes exactly once, also when the handle is
+ * closed (REQIVO_E_CANCELED).
+ *
+ * A hung daemon: one that accepts and does not say HELLO is given up 5 s after the connect. One that falls
+ * silent is asked for a sign of life when for 20 s no byte has come while requests are with it, and is given
+ * up 10 s later; a slow server is no reason, since the daemon itself answers. So whatever the requests' own
+ * timeouts are, a daemon that stops ends a call after at most 50 s, or 55 s when the request may go once more
+ * to a successor that does not answer either: REQIVO_E_DAEMON_LOST.
+ *
+ * NULL in place of a handle: -EINVAL, but reqivo_call() and reqivo_get() make a response with
+ * REQIVO_E_NO_DAEMON. The library starts no thread, installs no signal
  * handler, has no global state, and never prints, exits or aborts.
  */
 #ifndef REQIVO_CLIENT_H
@@ -62,9 +72,9 @@ REQIVO_API const char *reqivo_version(void);
 /* Makes a handle for the daemon at `socket_path`; NULL: $REQIVO_SOCKET (read with secure_getenv), else
  * $XDG_RUNTIME_DIR/reqivo/reqivo.sock when that exists, else /run/reqivo/reqivo.sock. Connects without
  * waiting for the daemon's answer; the daemon's uid must be root's, this process's, or the owner of the
- * socket file's directory. 0; -ENOMEM; -EINVAL; REQIVO_E_SOCKET_PATH; REQIVO_E_NO_DAEMON (reqivo_open_error
- * tells the paths tried). On failure *ret_client is untouched. The handle reconnects by itself when the
- * daemon comes back. */
+ * socket file's directory. On failure *ret_client is untouched; reqivo_open_error tells the paths tried. The
+ * handle reconnects by itself when the daemon comes back. Returns 0, -EINVAL, -ENOMEM, REQIVO_E_SOCKET_PATH,
+ * or REQIVO_E_NO_DAEMON. */
 REQIVO_API int reqivo_open(const char *socket_path, struct reqivo_client **ret_client);
 
 /* One line about why an open with the same argument fails now, for people: which paths, which errno. Writes
@@ -80,15 +90,18 @@ REQIVO_API void reqivo_close(struct reqivo_client *client);
 REQIVO_API int reqivo_client_fd(const struct reqivo_client *client);     /* -1 while not connected: use the
                                                                             timeout. It changes on reconnect. */
 REQIVO_API int reqivo_client_events(const struct reqivo_client *client); /* POLLIN, perhaps | POLLOUT */
-/* Milliseconds until process() must be called: 0 while completions wait, -1 for never. */
+/* Milliseconds until process() must be called without any event: 0 while completions or output wait, -1 for
+ * never. */
 REQIVO_API int reqivo_client_timeout_ms(const struct reqivo_client *client);
-/* Reads and writes what can be without blocking; runs no callback. 0, or -ECHILD, -ENOMEM. Loss of the daemon
- * is no failure here: it completes requests. */
+/* Connects when due, reads and writes what can be without blocking, and runs no callback, except those that
+ * give bytes of a request's body. Loss of the daemon is no failure here: it completes requests. Returns 0,
+ * -EINVAL, -ECHILD, -ENOMEM, or -EBUSY inside a callback that gives a body. */
 REQIVO_API int reqivo_client_process(struct reqivo_client *client);
-/* Runs the callbacks of what has completed or arrived. The number run, or -EBUSY, -ECHILD. */
+/* Runs the callbacks of what has completed or arrived. Returns the number run, -EINVAL, -ECHILD, or -EBUSY
+ * inside a callback. */
 REQIVO_API int reqivo_client_dispatch(struct reqivo_client *client);
-/* poll() at most timeout_ms (-1: no limit), process, dispatch. The number of callbacks run (0: nothing yet),
- * -EBUSY, -ECHILD, -EINTR, -ENOMEM. */
+/* poll() at most timeout_ms (-1: no limit), process, dispatch. Returns the number of callbacks run (0:
+ * nothing yet), -EINVAL, -ECHILD, -EINTR, -ENOMEM, or -EBUSY inside a callback. */
 REQIVO_API int reqivo_client_wait(struct reqivo_client *client, int timeout_ms);
 /* Requests submitted and not yet completed to the program. */
 REQIVO_API size_t reqivo_client_pending(const struct reqivo_client *client);
@@ -105,32 +118,39 @@ typedef void (*reqivo_done_fn)(struct reqivo_client *client, struct reqivo_respo
                                void *userdata);
 
 /* Takes *request (leaves NULL) and starts it; on failure *request stays the caller's. *ret_id (may be NULL)
- * names it for cancel: ids grow and are not reused. 0; -ECHILD; -ENOMEM; -EINVAL (NULL, no URL);
- * REQIVO_E_LIMIT_HEAD; REQIVO_E_LIMIT_REQUESTS (4096 in flight). Whatever happens later
- * is reported by the callback. */
+ * names it for cancel: ids grow and are not reused. Whatever happens later is reported by the callback.
+ * Returns 0, -EINVAL, -ECHILD, -ENOMEM, -EBUSY inside a callback that gives a body, REQIVO_E_LIMIT_HEAD,
+ * REQIVO_E_LIMIT_REQUESTS (4096 in flight), or REQIVO_E_CANCELED when the handle is being closed. */
 REQIVO_API int reqivo_submit(struct reqivo_client *client, struct reqivo_request **request, reqivo_done_fn fn,
                              void *userdata, uint64_t *ret_id);
 
-/* Completes the request with REQIVO_E_CANCELED at the next dispatch and tells the daemon. 0, -ENOENT
- * (completed or never was), -ECHILD. */
+/* Completes the request with REQIVO_E_CANCELED at the next dispatch and tells the daemon. Returns 0, -EINVAL,
+ * -ECHILD, -EBUSY inside a callback that gives a body, or -ENOENT (completed or never was). */
 REQIVO_API int reqivo_cancel(struct reqivo_client *client, uint64_t id);
 
-/* Submits and polls until this request is complete; completions of others are kept for dispatch. The same
- * failures as reqivo_submit, and -EBUSY inside a callback. Otherwise *ret_response exists and the answer is
- * reqivo_response_error() of it (0 or negative). */
+/* Submits and polls until this request is complete; completions of others are kept for dispatch. When the
+ * request could not be started it stays the caller's and *ret_response is untouched: -EINVAL, -ECHILD, ... of
+ * the list below. Otherwise *request is taken, *ret_response exists, and the answer is
+ * reqivo_response_error() of it (0 or negative). So it is with a client of NULL, too, unless memory is out:
+ * the response then has the phase ipc and was not sent.
+ * Returns what the response says, REQIVO_E_NO_DAEMON among it, or without a response -EINVAL, -ECHILD,
+ * -ENOMEM, -EBUSY inside a callback, REQIVO_E_LIMIT_HEAD, or REQIVO_E_LIMIT_REQUESTS. */
 REQIVO_API int reqivo_call(struct reqivo_client *client, struct reqivo_request **request,
                            struct reqivo_response **ret_response);
 
-/* GET in one call: builds a request and calls. */
+/* GET in one call: builds a request and calls. Returns what the response says, REQIVO_E_NO_DAEMON among it,
+ * or without a response -EINVAL, -ECHILD, -ENOMEM, -EBUSY inside a callback, REQIVO_E_LIMIT_HEAD, or
+ * REQIVO_E_LIMIT_REQUESTS. */
 REQIVO_API int reqivo_get(struct reqivo_client *client, const char *url,
                           struct reqivo_response **ret_response);
 
-/* Administration: rows of name/value pairs. verb: REQIVO_QUERY_STATUS or REQIVO_QUERY_POOLS. fn runs per row,
- * during the call. Blocks at most timeout_ms. */
 #define REQIVO_QUERY_STATUS 1
 #define REQIVO_QUERY_POOLS  2
 typedef void (*reqivo_row_fn)(size_t count, const char *const names[], const char *const values[],
                               void *userdata);
+/* Administration: rows of name/value pairs. verb: REQIVO_QUERY_STATUS or REQIVO_QUERY_POOLS. fn runs per row,
+ * during the call. Blocks at most timeout_ms; a negative one sets no limit. Returns 0, -EINVAL, -ECHILD,
+ * -ENOMEM, -EBUSY inside a callback, REQIVO_E_LIMIT_REQUESTS, or the code with which the query failed. */
 REQIVO_API int reqivo_query(struct reqivo_client *client, int verb, int timeout_ms, reqivo_row_fn fn,
                             void *userdata);
 

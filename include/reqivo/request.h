@@ -2,8 +2,8 @@
 /*
  * reqivo/request.h - the builder of a request. Strings and bytes are copied unless said otherwise. A request
  * is used once: reqivo_submit() and reqivo_call() take it. It belongs to no handle until then and to one
- * thread. A setter answers 0, -ENOMEM, -EINVAL, or the code named; after a failed setter the request is as
- * before.
+ * thread. A setter returns 0 or -EINVAL (NULL, out of range) where nothing else is said; after a failed one
+ * the request is as before.
  */
 #ifndef REQIVO_REQUEST_H
 #define REQIVO_REQUEST_H
@@ -16,22 +16,26 @@ extern "C" {
 
 #define REQIVO_NO_LIMIT UINT32_MAX
 
+/* The URL itself is judged by the daemon. Returns 0, -EINVAL, -ENOMEM, REQIVO_E_METHOD (no token), or
+ * REQIVO_E_LIMIT_HEAD. */
 REQIVO_API int reqivo_request_new(const char *method, const char *url, struct reqivo_request **ret_request);
 REQIVO_API void reqivo_request_free(struct reqivo_request *request); /* NULL is fine */
 
-/* Appends a header field (RFC 9110 5). REQIVO_E_FIELD: no token, a control byte, or a field that the daemon
- * writes itself (Content-Length, Transfer-Encoding, Connection, Keep-Alive, TE, Trailer, Upgrade, Expect,
- * Proxy-*). Host may be given once. */
+/* Appends a header field (RFC 9110 5). Host may be given once, and takes the place of the URL's. Refused are
+ * a name that is no token, a control byte, and what is the daemon's to write: Content-Length,
+ * Transfer-Encoding, Connection, Keep-Alive, TE, Trailer, Upgrade, Expect, HTTP2-Settings and Proxy-*.
+ * Returns 0, -EINVAL, -ENOMEM, REQIVO_E_FIELD, or REQIVO_E_LIMIT_HEAD (60 KiB, 128 fields). */
 REQIVO_API int reqivo_request_add_field(struct reqivo_request *request, const char *name, const char *value);
 
-/* The body, one of: */
-REQIVO_API int reqivo_request_set_body(struct reqivo_request *request, const void *bytes,
-                                       size_t size); /* copied */
+/* The body: the last of these counts. */
+
+/* A copy of the bytes. Returns 0, -EINVAL, or -ENOMEM. */
+REQIVO_API int reqivo_request_set_body(struct reqivo_request *request, const void *bytes, size_t size);
 REQIVO_API int reqivo_request_set_body_view(struct reqivo_request *request, const void *bytes,
                                             size_t size); /* must outlive the request */
-REQIVO_API int
-reqivo_request_set_body_file(struct reqivo_request *request,
-                             int fd); /* regular file from its offset to its end; the fd is dup'ed */
+/* A regular file from its offset to its end; the fd is dup'ed. Returns 0, -EINVAL, or REQIVO_E_BODY_SOURCE
+ * (no regular file, or it could not be dup'ed). */
+REQIVO_API int reqivo_request_set_body_file(struct reqivo_request *request, int fd);
 /* Fills `buffer` with up to `size` bytes. Returns how many, 0 for the end, -EAGAIN for "not yet" (then call
  * reqivo_resume), or another negative to fail the request with REQIVO_E_BODY_SOURCE. Runs inside process(),
  * dispatch() and call(); it must not call the library but for reqivo_resume. */
@@ -40,8 +44,8 @@ typedef long (*reqivo_read_fn)(void *buffer, size_t size, void *userdata);
 #define REQIVO_LENGTH_UNKNOWN UINT64_MAX
 REQIVO_API int reqivo_request_set_body_callback(struct reqivo_request *request, reqivo_read_fn fn,
                                                 void *userdata, uint64_t length);
-REQIVO_API int reqivo_resume(struct reqivo_client *client,
-                             uint64_t id); /* the body callback has bytes again; -ENOENT */
+/* The body callback has bytes again. Returns 0, -EINVAL, -ECHILD, or -ENOENT (completed or never was). */
+REQIVO_API int reqivo_resume(struct reqivo_client *client, uint64_t id);
 
 /* Where the response goes. Default: into the response object, whole, at most 64 MiB. */
 REQIVO_API int reqivo_request_set_max_body(struct reqivo_request *request,
@@ -59,15 +63,17 @@ typedef int (*reqivo_body_fn)(struct reqivo_client *client, const void *bytes, s
  * during the call. */
 REQIVO_API int reqivo_request_set_stream(struct reqivo_request *request, reqivo_head_fn on_head,
                                          reqivo_body_fn on_body, void *userdata);
-REQIVO_API int reqivo_unpause(struct reqivo_client *client, uint64_t id); /* -ENOENT */
+/* The response is wanted again. Returns 0, -EINVAL, -ECHILD, -EBUSY inside a callback that gives a body, or
+ * -ENOENT (completed or never was). */
+REQIVO_API int reqivo_unpause(struct reqivo_client *client, uint64_t id);
 
 /* Limits of time, in ms; 0 keeps the daemon's default, REQIVO_NO_LIMIT takes it away. */
 enum reqivo_timeout {
     REQIVO_TIMEOUT_QUEUE = 0,      /* waiting for a connection of the pool */
     REQIVO_TIMEOUT_CONNECT = 1,    /* resolving and TCP over all addresses */
     REQIVO_TIMEOUT_TLS = 2,        /* the TLS handshake */
-    REQIVO_TIMEOUT_FIRST_BYTE = 3, /* request sent to first byte of the answer */
-    REQIVO_TIMEOUT_STALL = 4,      /* no byte either way while the transfer could go on */
+    REQIVO_TIMEOUT_FIRST_BYTE = 3, /* request sent to first byte of its answer */
+    REQIVO_TIMEOUT_STALL = 4,      /* no byte of a body that could move; before the head FIRST_BYTE rules */
     REQIVO_TIMEOUT_TOTAL = 5,      /* everything, from submit to the last byte */
 };
 REQIVO_API int reqivo_request_set_timeout(struct reqivo_request *request, int which, uint32_t ms);
@@ -76,10 +82,11 @@ REQIVO_API int reqivo_request_set_timeout(struct reqivo_request *request, int wh
  * refuse it (REQIVO_E_OPTION_DENIED). */
 REQIVO_API int reqivo_request_set_verify(struct reqivo_request *request, int on);
 /* Trust these PEM certificates instead of the system's. At most 1 MiB. Sent to the daemon once per handle and
- * content. */
+ * content. Returns 0, -EINVAL, -ENOMEM, REQIVO_E_TRUST (empty), or REQIVO_E_LIMIT_TRUST. */
 REQIVO_API int reqivo_request_set_ca(struct reqivo_request *request, const void *pem, size_t size);
-REQIVO_API int reqivo_request_set_ca_file(struct reqivo_request *request,
-                                          const char *path); /* read now; -errno of open or read */
+/* The same from a file, read now. Returns 0, -EINVAL, -ENOMEM, REQIVO_E_TRUST (empty or no regular file),
+ * REQIVO_E_LIMIT_TRUST, or the negative errno of opening or reading it. */
+REQIVO_API int reqivo_request_set_ca_file(struct reqivo_request *request, const char *path);
 
 /* The caller declares that repeating the request does no harm (allows the automatic repeats of
  * reqivo_call(3)). GET, HEAD, OPTIONS, TRACE are so anyway. */

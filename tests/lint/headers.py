@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Each header compiles alone (a file includes what it uses); the public ones also as strict C11 and as C++,
-and all of them are installed."""
+and all of them are installed. The examples compile as strict C11, by the flags of nobody's build."""
 import re
 
 import gate
@@ -29,6 +29,10 @@ def problems(src, build):
             status, _, err = gate.run(*flags, cwd=src)
             if status != 0:
                 yield "%s: does not compile alone (%s): %s" % (path, " ".join(way), err.strip().split("\n")[0])
+    for path in gate.c_files(src, "doc/examples"):
+        status, _, err = gate.run("gcc", "-std=c11", "-pedantic", *WARN, "-Iinclude", path, cwd=src)
+        if status != 0:
+            yield "%s: does not compile as strict C11: %s" % (path, err.strip().split("\n")[0])
 
 
 if __name__ == "__main__":

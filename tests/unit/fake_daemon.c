@@ -148,6 +148,7 @@ void fake_put_hello(struct fake *fake)
     const struct rqv_hello hello = {.magic = RQV_WIRE_MAGIC,
                                     .version = RQV_WIRE_VERSION,
                                     .version_min = RQV_WIRE_VERSION_MIN,
+                                    .caps = RQV_CAP_QUERY,
                                     .instance = 7,
                                     .name = RQV_STR("fake/1")};
 

@@ -5,7 +5,9 @@
  *      struct reqivo_libev adapter;
  *      reqivo_libev_attach(&adapter, EV_DEFAULT, client);
  *      ...
- *      reqivo_libev_detach(&adapter);           // before reqivo_close(); allowed inside a callback
+ *      reqivo_libev_detach(&adapter);           // before reqivo_close(); allowed inside a callback, which
+ * may
+ *                                               // free the adapter then
  *
  * How: before the loop blocks, the prepare watcher sends what was queued during the turn in one write,
  * follows a changed descriptor, and sets the timer to what the handle asks for, 0 while completions wait
@@ -34,6 +36,8 @@ struct reqivo_libev {
     ev_check check;
     int fd, events; /* what io watches; fd -1: it is stopped */
     int holds;      /* a reference on the loop: requests are pending */
+    int *detached;  /* while callbacks run: where to tell that the adapter, which may be gone then, was
+                       detached */
 };
 
 /* A watcher of ours does not keep the loop alive by itself. */
@@ -92,12 +96,21 @@ static inline void reqivo_libev_set_timer_(struct reqivo_libev *adapter, int tim
     ev_unref(adapter->loop);
 }
 
-/* Callbacks may detach the adapter and close the handle. */
+/* Callbacks may detach the adapter, free it, and close the handle. */
 static inline void reqivo_libev_dispatch_(struct reqivo_libev *adapter)
 {
+    int *outer = adapter->detached;
+    int detached = 0;
+
+    adapter->detached = &detached;
     (void)reqivo_client_dispatch(adapter->client);
-    if (adapter->client)
-        reqivo_libev_follow_(adapter);
+    if (detached) {
+        if (outer)
+            *outer = 1;
+        return;
+    }
+    adapter->detached = outer;
+    reqivo_libev_follow_(adapter);
 }
 
 static inline void reqivo_libev_on_io_(struct ev_loop *loop, ev_io *io, int revents)
@@ -154,6 +167,7 @@ static inline void reqivo_libev_attach(struct reqivo_libev *adapter, struct ev_l
     adapter->fd = -1;
     adapter->events = 0;
     adapter->holds = 0;
+    adapter->detached = NULL;
     ev_io_init(&adapter->io, reqivo_libev_on_io_, -1, EV_READ);
     ev_timer_init(&adapter->timer, reqivo_libev_on_timer_, 0., 0.);
     ev_prepare_init(&adapter->prepare, reqivo_libev_on_prepare_);
@@ -177,6 +191,8 @@ static inline void reqivo_libev_detach(struct reqivo_libev *adapter)
     ev_ref(adapter->loop);
     ev_check_stop(adapter->loop, &adapter->check);
     adapter->client = NULL;
+    if (adapter->detached)
+        *adapter->detached = 1;
 }
 
 #ifdef __cplusplus
