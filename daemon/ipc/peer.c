@@ -2,6 +2,7 @@
 /* peer - see peer.h: life, reading, writing. What a frame means is in peer_frames.c. */
 #include "daemon/ipc/peer.h"
 
+#include "common/uninit.h"
 #include "daemon/base/log.h"
 #include "daemon/ipc/fds.h"
 #include "daemon/ipc/trusts.h"
@@ -213,7 +214,7 @@ void peer_done(struct peer *peer, uint64_t id, const struct rqv_done *done)
 void peer_goaway(struct peer *peer, int code, const char *detail)
 {
     struct rqv_goaway goaway = {.code = code, .detail = rqv_str_from(detail)};
-    uint8_t ids[512 * 8];
+    uint8_t ids[512 * 8] RQV_UNINIT;
 
     do {
         goaway.count = 0;

@@ -4,6 +4,7 @@
 #include "daemon/ipc/query.h"
 #include "daemon/ipc/trusts.h"
 
+#include "common/uninit.h"
 #include "daemon/base/log.h"
 
 #include "config.h"
@@ -103,7 +104,7 @@ static void start_request(struct peer *peer, const struct rqv_frame_header *head
 
 static bool on_request(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
 {
-    struct rqv_request_head head;
+    struct rqv_request_head head RQV_UNINIT; /* the decoder sets all but the fields beyond their count */
     struct rqv_err err = {0};
     const char *why = NULL;
 
