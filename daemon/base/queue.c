@@ -141,6 +141,12 @@ int queue_append(struct queue *queue, const void *bytes, size_t n)
     return rc < 0 ? rc : rqv_buf_append(&queue->buf, bytes, n);
 }
 
+void queue_drop_end(struct queue *queue, size_t n)
+{
+    queue_note_used(queue);
+    queue->buf.end -= n < queue_len(queue) ? n : queue_len(queue);
+}
+
 void queue_consume(struct queue *queue, size_t n)
 {
     queue_note_used(queue);

@@ -43,6 +43,9 @@ int queue_append(struct queue *queue, const void *bytes, size_t n);
 /* Drops n bytes from the front; when none are left the block goes back to the pool. */
 void queue_consume(struct queue *queue, size_t n);
 
+void queue_drop_end(struct queue *queue,
+                    size_t n); /* takes back the n bytes appended last; keeps the block */
+
 static inline size_t queue_len(const struct queue *queue)
 {
     return rqv_buf_len(&queue->buf);

@@ -38,6 +38,11 @@ struct ipc {
     struct loop_timer hungry;       /* peers for whose frames no memory is left */
     struct loop_timer drain;
     struct rqv_list peers, silent; /* all; those without HELLO, oldest first */
+    struct ipc_held {
+        struct exchange *x; /* NULL: nothing is held */
+        const uint8_t *bytes;
+        size_t len, before; /* before: bytes of the peer's `out` that go first */
+    } held;                 /* the end of a body: leaves with its DONE, within the callback that brought it */
     unsigned count;
     uid_t overflow_uid; /* what the kernel says for a uid that it cannot map */
     bool activated;     /* the socket is the service manager's: it stays when we go */

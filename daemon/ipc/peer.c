@@ -92,6 +92,8 @@ void peer_close(struct peer *peer, const char *why)
         exchange_abandon(x);
     }
     rqv_map_done(&peer->exchanges);
+    if (peer->ipc->held.x && peer->ipc->held.x->owner == peer)
+        peer->ipc->held.x = NULL;
     trusts_done(peer);
     int fd = peer->io.fd;
     loop_io_stop(&peer->io);
@@ -191,7 +193,7 @@ static void peer_flush(void *owner)
         return;
     }
     peer_arm(peer);
-    if (peer->stalled && queue_len(&peer->out) <= PEER_OUT_HIGH / 2)
+    if (peer->stalled && !peer->write_blocked && queue_len(&peer->out) <= PEER_OUT_HIGH / 2)
         peer_kick_all(peer);
 }
 

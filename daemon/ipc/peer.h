@@ -26,7 +26,8 @@
 #define PEER_FRAMES 64 /* served in one go; then the next uid's turn */
 #define PEER_OUT_HIGH                                                                                        \
     524288 /* no reading from servers or of requests for a program that has this much to read */
-#define PEER_OUT_MAX 4194304 /* never reached by responses; a query's rows may come near */
+#define PEER_OUT_BLOCKED 65536   /* the same, once the kernel takes no more for it */
+#define PEER_OUT_MAX     4194304 /* never reached by responses; a query's rows may come near */
 
 enum peer_state { PEER_SILENT, PEER_OPEN, PEER_CLOSED };
 

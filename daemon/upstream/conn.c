@@ -129,7 +129,8 @@ static bool conn_event(struct conn *conn, const struct rqv_http1_event *event)
         lease->events->on_head(lease, &event->head);
         break;
     case RQV_HTTP1_BODY:
-        lease->events->on_body(lease, event->body, event->body_len);
+        lease->events->on_body(lease, event->body, event->body_len,
+                               conn->decoder.state == RQV_HTTP1_STATE_END);
         break;
     case RQV_HTTP1_TRAILERS:
         lease->events->on_trailers(lease, event->trailers);

@@ -32,7 +32,8 @@ struct exchange_sink {
     int (*begun)(
         struct exchange *x); /* 0: the program has it; -EAGAIN: exchange_kick() later; else the end */
     int (*head)(struct exchange *x, const struct rqv_response_head *head);
-    int (*data)(struct exchange *x, const uint8_t *bytes, size_t len);
+    /* `last`: done() follows while the bytes are still valid, so they may leave with it. */
+    int (*data)(struct exchange *x, const uint8_t *bytes, size_t len, bool last);
     int (*trailers)(struct exchange *x, const struct rqv_fields *fields);
     void (*credit)(struct exchange *x, uint32_t bytes);
     void (*done)(struct exchange *x, const struct rqv_done *done);
