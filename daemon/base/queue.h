@@ -25,16 +25,14 @@ struct queue_pool {
 
 struct queue {
     struct rqv_buf buf; /* encoders append here after queue_reserve() */
-    struct queue_pool *pool;
     struct account *account;
-    size_t charged;
     size_t used; /* of the block: wiped before it is given back */
 };
 
-void queue_pool_init(struct queue_pool *pool);
+void queue_pool_init(struct queue_pool *pool, struct accounts *accounts); /* of all their queues */
 void queue_pool_done(struct queue_pool *pool);
 
-void queue_init(struct queue *queue, struct queue_pool *pool, struct account *account, size_t max);
+void queue_init(struct queue *queue, struct account *account, size_t max);
 void queue_done(struct queue *queue);
 
 /* Room for n more bytes: 0, REQIVO_E_LIMIT_MEMORY (account or the queue's own max), -ENOMEM. */

@@ -355,6 +355,7 @@ void ipc_done(struct ipc *ipc)
     loop_timer_stop(&ipc->hello);
     loop_timer_stop(&ipc->hungry);
     loop_timer_stop(&ipc->drain);
+    rqv_map_done(&ipc->exchanges);
 }
 
 int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_t why_size)
@@ -363,6 +364,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     ipc->use = *params;
     rqv_list_init(&ipc->peers);
     rqv_list_init(&ipc->silent);
+    rqv_map_init(&ipc->exchanges, params->hash_key);
     loop_io_init(&ipc->accept, params->loop, on_accept, ipc);
     loop_timer_init(&ipc->accept_pause, params->loop, on_accept_again, ipc);
     loop_timer_init(&ipc->hello, params->loop, on_hello_due, ipc);

@@ -7,6 +7,7 @@
 #define DAEMON_IPC_IPC_H
 
 #include "common/list.h"
+#include "common/map.h"
 #include "daemon/base/account.h"
 #include "daemon/base/conf.h"
 #include "daemon/base/loop.h"
@@ -25,7 +26,6 @@ struct ipc_params {
     struct origins *origins;
     struct tls *tls;
     struct worker *closer; /* closes descriptors that strangers sent, where the kernel lets them */
-    struct queue_pool *queues;
     uint64_t instance;
     uint64_t hash_key[2];
 };
@@ -43,6 +43,7 @@ struct ipc {
         const uint8_t *bytes;
         size_t len, before; /* before: bytes of the peer's `out` that go first */
     } held;                 /* the end of a body: leaves with its DONE, within the callback that brought it */
+    struct rqv_map exchanges; /* of all peers, by (peer, id): an idle peer keeps no table */
     unsigned count;
     uid_t overflow_uid; /* what the kernel says for a uid that it cannot map */
     bool activated;     /* the socket is the service manager's: it stays when we go */

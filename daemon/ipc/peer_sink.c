@@ -174,7 +174,7 @@ static int sink_trailers(struct exchange *x, const struct rqv_fields *fields)
     struct peer *peer = x->owner;
     size_t size = 256;
 
-    if (!(peer->caps & RQV_CAP_TRAILERS))
+    if (!peer->takes_trailers)
         return 0;
     for (size_t i = 0; i < fields->count; i++)
         size += 4 + fields->at[i].name.len + fields->at[i].value.len;
@@ -195,7 +195,8 @@ static void sink_done(struct exchange *x, const struct rqv_done *done)
     struct peer *peer = x->owner;
 
     rqv_list_remove(&x->peer_node);
-    rqv_map_del(&peer->exchanges, &x->node);
+    rqv_map_del(&peer->ipc->exchanges, &x->node);
+    peer->in_flight--;
     peer_done(peer, x->id, done);
     if (peer->ipc->held.x != x)
         return;

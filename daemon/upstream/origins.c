@@ -10,14 +10,12 @@
 
 static void origins_sweep(void *owner);
 
-int origins_init(struct origins *origins, const struct dial_net *net, struct queue_pool *queues,
-                 const uint64_t hash_key[2])
+int origins_init(struct origins *origins, const struct dial_net *net, const uint64_t hash_key[2])
 {
     memset(origins, 0, sizeof *origins);
     origins->net = *net;
     origins->conf = net->conf;
     origins->loop = net->loop;
-    origins->queues = queues;
     rqv_map_init(&origins->map, hash_key);
     rqv_list_init(&origins->pools);
     rqv_list_init(&origins->idle_lru);

@@ -62,7 +62,6 @@ struct exchange_env {
     const struct conf *conf;
     struct origins *origins;
     struct tls *tls;
-    struct queue_pool *queues;
     struct rqv_list free; /* exchanges kept for reuse */
     unsigned free_count, live;
     struct rqv_response_head head; /* scratch: a response head is large */
@@ -70,7 +69,10 @@ struct exchange_env {
 };
 
 struct exchange {
-    struct rqv_map_node node;  /* of the peer, by id */
+    struct rqv_map_node node; /* of the owner's table, by name */
+    struct exchange_name {
+        uint64_t owner, id;
+    } name;                    /* the owner's to set */
     struct rqv_list peer_node; /* of the peer */
     struct exchange_env *env;
     const struct exchange_sink *sink;

@@ -22,7 +22,7 @@ static void fixture_init(struct fixture *f)
     ck_assert_int_eq(loop_new(&f->loop), 0);
     ck_assert_int_eq(accounts_init(&f->accounts, f->loop, key), 0);
     ck_assert_int_eq(account_get(&f->accounts, 1000, &f->account), 0);
-    queue_pool_init(&f->pool);
+    queue_pool_init(&f->pool, &f->accounts);
 }
 
 static void fixture_done(struct fixture *f)
@@ -42,7 +42,7 @@ START_TEST(capacity_is_what_is_charged)
     struct queue queue;
 
     fixture_init(&f);
-    queue_init(&queue, &f.pool, f.account, 1 << 20);
+    queue_init(&queue, f.account, 1 << 20);
     ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], 0);
     for (size_t n = 1; n < sizeof bytes; n *= 3) {
         ck_assert_int_eq(queue_append(&queue, bytes, n), 0);
@@ -65,7 +65,7 @@ START_TEST(nothing_costs_nothing)
     struct queue queue;
 
     fixture_init(&f);
-    queue_init(&queue, &f.pool, f.account, 1 << 20);
+    queue_init(&queue, f.account, 1 << 20);
     ck_assert_int_eq(queue_append(&queue, "", 0), 0);
     ck_assert_int_eq(queue_reserve(&queue, 0), 0);
     queue_consume(&queue, 0);
@@ -82,8 +82,8 @@ START_TEST(a_block_is_used_again)
     struct queue one, two;
 
     fixture_init(&f);
-    queue_init(&one, &f.pool, f.account, 1 << 20);
-    queue_init(&two, &f.pool, f.account, 1 << 20);
+    queue_init(&one, f.account, 1 << 20);
+    queue_init(&two, f.account, 1 << 20);
     ck_assert_int_eq(queue_append(&one, "x", 1), 0);
     uint8_t *block = one.buf.data;
     ck_assert_uint_eq(one.buf.cap, QUEUE_BLOCK);
@@ -108,8 +108,8 @@ START_TEST(rule_b9_6_the_queues_own_limit_is_exact)
     struct queue large, small;
 
     fixture_init(&f);
-    queue_init(&large, &f.pool, f.account, sizeof bytes);
-    queue_init(&small, &f.pool, f.account, 100000);
+    queue_init(&large, f.account, sizeof bytes);
+    queue_init(&small, f.account, 100000);
     for (int round = 0; round < 2; round++) {
         ck_assert_int_eq(queue_append(&small, bytes, 100000), 0);
         ck_assert_int_eq(queue_append(&small, bytes, 1), REQIVO_E_LIMIT_MEMORY);
@@ -134,8 +134,8 @@ START_TEST(rule_b9_6_the_accounts_limit_holds)
 
     fixture_init(&f);
     f.accounts.limit_uid[ACCOUNT_MEMORY] = 3 * QUEUE_BLOCK;
-    queue_init(&one, &f.pool, f.account, 1 << 20);
-    queue_init(&two, &f.pool, f.account, 1 << 20);
+    queue_init(&one, f.account, 1 << 20);
+    queue_init(&two, f.account, 1 << 20);
     ck_assert_int_eq(queue_append(&one, "abc", 3), 0);
     ck_assert_int_eq(queue_append(&one, bytes, sizeof bytes), REQIVO_E_LIMIT_MEMORY);
     ck_assert_uint_eq(queue_len(&one), 3);
@@ -158,14 +158,14 @@ START_TEST(large_blocks_stay_few)
 
     fixture_init(&f);
     for (int i = 0; i < 40; i++) {
-        queue_init(&queues[i], &f.pool, f.account, 1 << 20);
+        queue_init(&queues[i], f.account, 1 << 20);
         ck_assert_int_eq(queue_append(&queues[i], bytes, sizeof bytes), 0);
     }
     for (int i = 0; i < 40; i++)
         queue_done(&queues[i]);
     ck_assert_uint_le(f.pool.count, 16);
     ck_assert_uint_eq(f.pool.large, f.pool.count);
-    queue_init(&small, &f.pool, f.account, 1 << 20);
+    queue_init(&small, f.account, 1 << 20);
     ck_assert_int_eq(queue_append(&small, "x", 1), 0);
     ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], QUEUE_BLOCK);
     queue_done(&small);
@@ -184,7 +184,7 @@ START_TEST(content_and_charge_agree_with_a_model)
     unsigned state = 12345;
 
     fixture_init(&f);
-    queue_init(&queue, &f.pool, f.account, 200000);
+    queue_init(&queue, f.account, 200000);
     for (int step = 0; step < 2000; step++) {
         state = state * 1103515245u + 12345u;
         size_t n = (state >> 8) % sizeof piece;
@@ -219,7 +219,7 @@ START_TEST(rule_b2_10_a_block_is_wiped_before_it_is_given_back)
     struct queue queue;
 
     fixture_init(&f);
-    queue_init(&queue, &f.pool, f.account, 1 << 20);
+    queue_init(&queue, f.account, 1 << 20);
     ck_assert_int_eq(queue_append(&queue, "x", 1), 0);
     ck_assert_int_eq(queue_append(&queue, secret, sizeof secret), 0);
     queue_consume(&queue, 1);
