@@ -358,6 +358,15 @@ void ipc_done(struct ipc *ipc)
     rqv_map_done(&ipc->exchanges);
 }
 
+/* That of the listener: a peer's is the same, the system's default. 0: unknown. */
+static size_t send_buffer_of(int fd)
+{
+    int size = 0;
+    socklen_t len = sizeof size;
+
+    return getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) == 0 && size > 0 ? (size_t)size : 0;
+}
+
 int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_t why_size)
 {
     memset(ipc, 0, sizeof *ipc);
@@ -380,6 +389,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     if (fd < 0)
         return fd;
     ipc->collect_fds = !fds_refuse(fd);
+    ipc->send_buffer = send_buffer_of(fd);
     loop_io_start(&ipc->accept, fd, LOOP_READ);
     return 0;
 }

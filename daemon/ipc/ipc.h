@@ -44,6 +44,7 @@ struct ipc {
         size_t len, before; /* before: bytes of the peer's `out` that go first */
     } held;                 /* the end of a body: leaves with its DONE, within the callback that brought it */
     struct rqv_map exchanges; /* of all peers, by (peer, id): an idle peer keeps no table */
+    size_t send_buffer;       /* of the kernel, for one peer */
     unsigned count;
     uid_t overflow_uid; /* what the kernel says for a uid that it cannot map */
     bool activated;     /* the socket is the service manager's: it stays when we go */

@@ -8,10 +8,13 @@
 #include <reqivo/error.h>
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#define LONG_BODY  65536 /* from here on, reads are as long as the kernel takes them for the program */
 #define DIRECT_MIN 16384 /* a piece of body at least this long goes to the kernel from where it was read */
 
 static int sink_trust(struct exchange *x, uint64_t trust_id, struct trust **ret_trust, struct rqv_err *err)
@@ -205,6 +208,22 @@ static void sink_done(struct exchange *x, const struct rqv_done *done)
     send_direct(peer, x->id, &body);
 }
 
+/* What the kernel takes now, of a long body: what it would not take would be copied, so it stays where it is
+ * until half the buffer is free again. */
+static size_t kernel_room(struct peer *peer)
+{
+    int used = 0;
+
+    if (peer->ipc->send_buffer == 0 || ioctl(peer->io.fd, SIOCOUTQ, &used) < 0 || used < 0)
+        return SIZE_MAX;
+    size_t room = (size_t)used < peer->ipc->send_buffer ? peer->ipc->send_buffer - (size_t)used : 0;
+    if (room >= DIRECT_MIN)
+        return room;
+    peer->write_blocked = true; /* the flush arms the watcher */
+    loop_task_queue(peer->ipc->use.loop, &peer->flush, LOOP_FLUSH_PEERS);
+    return 0;
+}
+
 static size_t sink_room(struct exchange *x)
 {
     struct peer *peer = x->owner;
@@ -212,10 +231,14 @@ static size_t sink_room(struct exchange *x)
     /* While the program does not read, what it will read waits in the kernel, uncopied. */
     size_t high = peer->write_blocked ? PEER_OUT_BLOCKED : PEER_OUT_HIGH;
 
-    if (waiting < high)
-        return high - waiting;
-    peer->stalled = true;
-    return 0;
+    size_t room = waiting < high ? high - waiting : 0;
+    if (room > 0 && waiting == 0 && !peer->write_blocked && x->response_bytes >= LONG_BODY) {
+        size_t free = kernel_room(peer);
+        room = free < room ? free : room;
+    }
+    if (room == 0)
+        peer->stalled = true;
+    return room;
 }
 
 const struct exchange_sink peer_sink = {
