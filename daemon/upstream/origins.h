@@ -14,6 +14,7 @@ struct origins {
     const struct conf *conf;
     struct loop *loop;
     struct rqv_map map;
+    struct pool *latest;      /* found last; NULL: none */
     struct rqv_list pools;    /* all of them */
     struct rqv_list idle_lru; /* all idle connections, oldest first */
     struct rqv_list starved;  /* pools that wait for a limit */
