@@ -76,6 +76,32 @@ START_TEST(nothing_costs_nothing)
 }
 END_TEST
 
+/* A body that is sent from where it was read moves the DONE behind it: nothing of that stays unwiped. */
+START_TEST(what_came_last_is_taken_back)
+{
+    struct fixture f;
+    struct queue queue;
+
+    fixture_init(&f);
+    queue_init(&queue, f.account, 1 << 20);
+    ck_assert_int_eq(queue_append(&queue, "head", 4), 0);
+    ck_assert_int_eq(queue_append(&queue, "closing", 7), 0);
+    queue_drop_end(&queue, 7);
+    ck_assert_uint_eq(queue_len(&queue), 4);
+    ck_assert_mem_eq(rqv_buf_head(&queue.buf), "head", 4);
+    queue_drop_end(&queue, 4);
+    queue_drop_end(&queue, 1);
+    ck_assert_uint_eq(queue_len(&queue), 0);
+    ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], queue.buf.cap);
+    queue_consume(&queue, 0);
+    ck_assert_ptr_null(queue.buf.data);
+    ck_assert_uint_eq(f.pool.count, 1);
+    for (size_t i = 0; i < 11; i++)
+        ck_assert_uint_eq(f.pool.free[0].data[i], 0);
+    fixture_done(&f);
+}
+END_TEST
+
 START_TEST(a_block_is_used_again)
 {
     struct fixture f;
@@ -236,8 +262,8 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("queue");
 
-    UNIT_TCASE(s, "charge", capacity_is_what_is_charged, nothing_costs_nothing, a_block_is_used_again,
-               large_blocks_stay_few, content_and_charge_agree_with_a_model,
+    UNIT_TCASE(s, "charge", capacity_is_what_is_charged, nothing_costs_nothing, what_came_last_is_taken_back,
+               a_block_is_used_again, large_blocks_stay_few, content_and_charge_agree_with_a_model,
                rule_b2_10_a_block_is_wiped_before_it_is_given_back);
     UNIT_TCASE(s, "limits", rule_b9_6_the_queues_own_limit_is_exact, rule_b9_6_the_accounts_limit_holds);
     return s;
