@@ -9,4 +9,5 @@ libcommon_la_SOURCES = \
 	common/list.h \
 	common/map.c common/map.h \
 	common/siphash.c common/siphash.h \
-	common/str.c common/str.h
+	common/str.c common/str.h \
+	common/uninit.h

@@ -216,7 +216,7 @@ static int net_start(struct daemon *daemon)
     struct rqv_err err = {0};
     struct dial_net *net = &daemon->net;
 
-    queue_pool_init(&daemon->queues);
+    queue_pool_init(&daemon->queues, &daemon->accounts);
     net->loop = daemon->loop;
     net->conf = &daemon->conf;
     int rc = worker_new(daemon->loop, 1, 4096, &daemon->closer);
@@ -255,7 +255,7 @@ static void net_stop(struct daemon *daemon)
 
 static int origins_start(struct daemon *daemon)
 {
-    return origins_init(&daemon->origins, &daemon->net, &daemon->queues, daemon->hash_key);
+    return origins_init(&daemon->origins, &daemon->net, daemon->hash_key);
 }
 
 static void origins_stop(struct daemon *daemon)
@@ -268,7 +268,6 @@ static int exchanges_start(struct daemon *daemon)
     exchange_env_init(&daemon->exchanges, daemon->loop, &daemon->conf);
     daemon->exchanges.origins = &daemon->origins;
     daemon->exchanges.tls = daemon->net.tls;
-    daemon->exchanges.queues = &daemon->queues;
     return 0;
 }
 
@@ -306,7 +305,6 @@ static int socket_start(struct daemon *daemon)
         .origins = &daemon->origins,
         .tls = daemon->net.tls,
         .closer = daemon->closer,
-        .queues = &daemon->queues,
         .hash_key = {daemon->hash_key[0], daemon->hash_key[1]},
     };
 

@@ -3,6 +3,7 @@
 #include "libclient/exchange.h"
 
 #include "common/err.h"
+#include "common/uninit.h"
 #include "libclient/handle.h"
 #include "libclient/request.h"
 #include "libclient/response.h"
@@ -108,7 +109,7 @@ static int encode_request(struct reqivo_client *client, struct rqv_exchange *x)
 {
     struct reqivo_request *request = RQV_REQUEST_OF(x);
     struct rqv_buf *out = &client->channel.out;
-    struct rqv_request_head head;
+    struct rqv_request_head head RQV_UNINIT; /* rqv_request_head() sets it */
     bool body_follows = request->body.kind != RQV_BODY_NONE && request->body.length > 0;
 
     rqv_request_head(request, &head);

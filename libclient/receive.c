@@ -5,6 +5,7 @@
  * down with REQIVO_E_WIRE. Frames for ids that are no longer live are eaten: they crossed a cancel or a
  * failure here.
  */
+#include "common/uninit.h"
 #include "libclient/handle.h"
 #include "libclient/request.h"
 #include "libclient/response.h"
@@ -111,7 +112,7 @@ static uint64_t max_body_of(const struct reqivo_request *request)
 static int on_response(struct reqivo_client *client, struct rqv_exchange *x, struct frame *frame)
 {
     struct reqivo_request *request = RQV_REQUEST_OF(x);
-    struct rqv_response_head head;
+    struct rqv_response_head head RQV_UNINIT; /* the decoder sets all but the fields beyond their count */
 
     if (x->state != RQV_X_SENT || request->verb)
         return refuse(frame, "a second RESPONSE, or one to a QUERY");
@@ -164,7 +165,7 @@ static int on_data(struct reqivo_client *client, struct rqv_exchange *x, struct 
 
 static int on_trailers(struct reqivo_client *client, struct rqv_exchange *x, struct frame *frame)
 {
-    struct rqv_fields fields;
+    struct rqv_fields fields RQV_UNINIT;
 
     if (x->state != RQV_X_ANSWERED || x->response->trailers.at)
         return refuse(frame, "TRAILERS before a RESPONSE, or twice");
@@ -212,7 +213,7 @@ static int on_info(struct rqv_exchange *x, struct frame *frame)
 
     if (!RQV_REQUEST_OF(x)->verb)
         return refuse(frame, "INFO for what is no QUERY");
-    struct rqv_fields fields;
+    struct rqv_fields fields RQV_UNINIT;
     int r = rqv_wire_decode_fields(frame->payload, &fields, &frame->why);
     uint8_t *room;
     if (r < 0)

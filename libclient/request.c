@@ -3,6 +3,7 @@
  * more. */
 #include "libclient/request.h"
 
+#include "common/uninit.h"
 #include "libclient/channel.h"
 #include "proto/fields.h"
 
@@ -114,7 +115,7 @@ static int add_checked(struct reqivo_request *request, struct rqv_str name, stru
 
 int reqivo_request_add_field(struct reqivo_request *request, const char *name, const char *value)
 {
-    struct rqv_fields one;
+    struct rqv_fields one RQV_UNINIT; /* its first member is set below */
     size_t which;
 
     if (!request || !name || !value)

@@ -50,7 +50,10 @@ struct account {
     uint64_t unused_since_us;
 };
 
+struct queue_pool;
+
 struct accounts {
+    struct queue_pool *queues; /* blocks for the queues charged to these accounts: queue.h */
     struct loop *loop;
     struct rqv_map map;
     size_t used[ACCOUNT_KINDS];

@@ -61,7 +61,7 @@ struct loop_io {
     void *owner;
     int fd; /* -1 when stopped */
     unsigned events;
-    _Alignas(max_align_t) unsigned char impl[64];
+    _Alignas(max_align_t) unsigned char impl[48];
 };
 void loop_io_init(struct loop_io *io, struct loop *loop, loop_io_fn fn, void *owner);
 void loop_io_start(struct loop_io *io, int fd, unsigned events);

@@ -10,8 +10,9 @@
 #define QUEUE_KEEP_MAX   262144 /* larger blocks are not worth keeping */
 #define QUEUE_KEEP_LARGE 16     /* of more than QUEUE_BLOCK */
 
-void queue_pool_init(struct queue_pool *pool)
+void queue_pool_init(struct queue_pool *pool, struct accounts *accounts)
 {
+    accounts->queues = pool;
     pool->count = 0;
     pool->large = 0;
 }
@@ -22,26 +23,18 @@ void queue_pool_done(struct queue_pool *pool)
         free(pool->free[--pool->count].data);
 }
 
-void queue_init(struct queue *queue, struct queue_pool *pool, struct account *account, size_t max)
+void queue_init(struct queue *queue, struct account *account, size_t max)
 {
     rqv_buf_init(&queue->buf, max);
-    queue->pool = pool;
     queue->account = account;
-    queue->charged = queue->used = 0;
-}
-
-static void queue_recharge(struct queue *queue, size_t cap)
-{
-    if (cap < queue->charged)
-        account_refund(queue->account, ACCOUNT_MEMORY, queue->charged - cap);
-    queue->charged = cap;
+    queue->used = 0;
 }
 
 /* The last block of the free list that holds n bytes and is neither over the queue's max nor a waste; false
  * when there is none. */
 static bool queue_take_block(struct queue *queue, size_t n)
 {
-    struct queue_pool *pool = queue->pool;
+    struct queue_pool *pool = queue->account->all->queues;
     size_t most = n > QUEUE_BLOCK / 4 ? 4 * n : QUEUE_BLOCK;
     unsigned at = pool->count;
 
@@ -55,7 +48,6 @@ static bool queue_take_block(struct queue *queue, size_t n)
         return false;
     queue->buf.data = pool->free[at].data;
     queue->buf.cap = cap;
-    queue->charged = cap;
     pool->free[at] = pool->free[--pool->count];
     pool->large -= cap > QUEUE_BLOCK;
     return true;
@@ -79,27 +71,27 @@ static void queue_note_used(struct queue *queue)
 static void queue_wipe(struct queue *queue)
 {
     queue_note_used(queue);
-    if (queue->buf.data)
-        explicit_bzero(queue->buf.data, queue->used);
+    explicit_bzero(queue->buf.data, queue->used);
     queue->used = 0;
 }
 
 static void queue_give_block(struct queue *queue)
 {
-    struct queue_pool *pool = queue->pool;
+    size_t cap = queue->buf.cap;
 
+    if (!queue->buf.data)
+        return;
+    struct queue_pool *pool = queue->account->all->queues;
     queue_wipe(queue);
-    if (queue->buf.data && queue_keeps(pool, queue->buf.cap)) {
-        pool->large += queue->buf.cap > QUEUE_BLOCK;
+    if (queue_keeps(pool, cap)) {
+        pool->large += cap > QUEUE_BLOCK;
         pool->free[pool->count].data = queue->buf.data;
-        pool->free[pool->count].cap = queue->buf.cap;
+        pool->free[pool->count].cap = cap;
         pool->count++;
         queue->buf.data = NULL;
     }
-    size_t max = queue->buf.max;
-    rqv_buf_done(&queue->buf);
-    rqv_buf_init(&queue->buf, max);
-    queue_recharge(queue, 0);
+    rqv_buf_done(&queue->buf); /* keeps max */
+    account_refund(queue->account, ACCOUNT_MEMORY, cap);
 }
 
 void queue_done(struct queue *queue)
@@ -121,7 +113,7 @@ int queue_reserve(struct queue *queue, size_t n)
         return 0;
 
     /* rqv_buf doubles: charge the most that it may take, then what it took. */
-    size_t want = rqv_buf_len(buf) + n;
+    size_t want = rqv_buf_len(buf) + n, had = buf->cap;
     size_t most = 2 * (want > buf->cap ? want : buf->cap);
     most = most < QUEUE_BLOCK ? QUEUE_BLOCK : most;
     int rc = account_charge(queue->account, ACCOUNT_MEMORY, most);
@@ -129,8 +121,7 @@ int queue_reserve(struct queue *queue, size_t n)
         return rc;
     size_t ask = !buf->data && n < QUEUE_BLOCK && buf->max >= QUEUE_BLOCK ? QUEUE_BLOCK : n;
     rc = rqv_buf_reserve(buf, ask, &room);
-    queue->charged += most;
-    queue_recharge(queue, buf->cap);
+    account_refund(queue->account, ACCOUNT_MEMORY, had + most - buf->cap);
     return rc;
 }
 
@@ -139,6 +130,12 @@ int queue_append(struct queue *queue, const void *bytes, size_t n)
     int rc = queue_reserve(queue, n);
 
     return rc < 0 ? rc : rqv_buf_append(&queue->buf, bytes, n);
+}
+
+void queue_drop_end(struct queue *queue, size_t n)
+{
+    queue_note_used(queue);
+    queue->buf.end -= n < queue_len(queue) ? n : queue_len(queue);
 }
 
 void queue_consume(struct queue *queue, size_t n)

@@ -25,16 +25,14 @@ struct queue_pool {
 
 struct queue {
     struct rqv_buf buf; /* encoders append here after queue_reserve() */
-    struct queue_pool *pool;
     struct account *account;
-    size_t charged;
     size_t used; /* of the block: wiped before it is given back */
 };
 
-void queue_pool_init(struct queue_pool *pool);
+void queue_pool_init(struct queue_pool *pool, struct accounts *accounts); /* of all their queues */
 void queue_pool_done(struct queue_pool *pool);
 
-void queue_init(struct queue *queue, struct queue_pool *pool, struct account *account, size_t max);
+void queue_init(struct queue *queue, struct account *account, size_t max);
 void queue_done(struct queue *queue);
 
 /* Room for n more bytes: 0, REQIVO_E_LIMIT_MEMORY (account or the queue's own max), -ENOMEM. */
@@ -42,6 +40,9 @@ int queue_reserve(struct queue *queue, size_t n);
 int queue_append(struct queue *queue, const void *bytes, size_t n);
 /* Drops n bytes from the front; when none are left the block goes back to the pool. */
 void queue_consume(struct queue *queue, size_t n);
+
+void queue_drop_end(struct queue *queue,
+                    size_t n); /* takes back the n bytes appended last; keeps the block */
 
 static inline size_t queue_len(const struct queue *queue)
 {

@@ -355,6 +355,16 @@ void ipc_done(struct ipc *ipc)
     loop_timer_stop(&ipc->hello);
     loop_timer_stop(&ipc->hungry);
     loop_timer_stop(&ipc->drain);
+    rqv_map_done(&ipc->exchanges);
+}
+
+/* That of the listener: a peer's is the same, the system's default. 0: unknown. */
+static size_t send_buffer_of(int fd)
+{
+    int size = 0;
+    socklen_t len = sizeof size;
+
+    return getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) == 0 && size > 0 ? (size_t)size : 0;
 }
 
 int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_t why_size)
@@ -363,6 +373,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     ipc->use = *params;
     rqv_list_init(&ipc->peers);
     rqv_list_init(&ipc->silent);
+    rqv_map_init(&ipc->exchanges, params->hash_key);
     loop_io_init(&ipc->accept, params->loop, on_accept, ipc);
     loop_timer_init(&ipc->accept_pause, params->loop, on_accept_again, ipc);
     loop_timer_init(&ipc->hello, params->loop, on_hello_due, ipc);
@@ -378,6 +389,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     if (fd < 0)
         return fd;
     ipc->collect_fds = !fds_refuse(fd);
+    ipc->send_buffer = send_buffer_of(fd);
     loop_io_start(&ipc->accept, fd, LOOP_READ);
     return 0;
 }

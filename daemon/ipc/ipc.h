@@ -7,6 +7,7 @@
 #define DAEMON_IPC_IPC_H
 
 #include "common/list.h"
+#include "common/map.h"
 #include "daemon/base/account.h"
 #include "daemon/base/conf.h"
 #include "daemon/base/loop.h"
@@ -25,7 +26,6 @@ struct ipc_params {
     struct origins *origins;
     struct tls *tls;
     struct worker *closer; /* closes descriptors that strangers sent, where the kernel lets them */
-    struct queue_pool *queues;
     uint64_t instance;
     uint64_t hash_key[2];
 };
@@ -38,6 +38,13 @@ struct ipc {
     struct loop_timer hungry;       /* peers for whose frames no memory is left */
     struct loop_timer drain;
     struct rqv_list peers, silent; /* all; those without HELLO, oldest first */
+    struct ipc_held {
+        struct exchange *x; /* NULL: nothing is held */
+        const uint8_t *bytes;
+        size_t len, before; /* before: bytes of the peer's `out` that go first */
+    } held;                 /* the end of a body: leaves with its DONE, within the callback that brought it */
+    struct rqv_map exchanges; /* of all peers, by (peer, id): an idle peer keeps no table */
+    size_t send_buffer;       /* of the kernel, for one peer */
     unsigned count;
     uid_t overflow_uid; /* what the kernel says for a uid that it cannot map */
     bool activated;     /* the socket is the service manager's: it stays when we go */

@@ -2,6 +2,7 @@
 /* peer - see peer.h: life, reading, writing. What a frame means is in peer_frames.c. */
 #include "daemon/ipc/peer.h"
 
+#include "common/uninit.h"
 #include "daemon/base/log.h"
 #include "daemon/ipc/fds.h"
 #include "daemon/ipc/trusts.h"
@@ -59,14 +60,11 @@ int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_pe
     peer->number = ++ipc->accepted;
     peer->since_us = loop_now_us(ipc->use.loop);
     rqv_list_init(&peer->exchange_list);
-    rqv_list_init(&peer->trusts);
-    rqv_map_init(&peer->exchanges, ipc->use.hash_key);
     wait_source_init(&peer->source, uid);
-    queue_init(&peer->in, ipc->use.queues, account, RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX + PEER_READ);
-    queue_init(&peer->out, ipc->use.queues, account, PEER_OUT_MAX);
+    queue_init(&peer->in, account, RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX + PEER_READ);
+    queue_init(&peer->out, account, PEER_OUT_MAX);
     fair_item_init(&peer->turn, account, peer_turn, peer);
     loop_task_init(&peer->flush, peer_flush, peer);
-    loop_task_init(&peer->reap, peer_reap, peer);
     rqv_list_append(&ipc->peers, &peer->node);
     rqv_list_append(&ipc->silent, &peer->silent_node);
     ipc->count++;
@@ -83,15 +81,21 @@ void peer_close(struct peer *peer, const char *why)
         return;
     log_debug("peer %llu (uid %u, pid %d) closed: %s", (unsigned long long)peer->number, (unsigned)peer->uid,
               (int)peer->pid, why);
+    bool open = peer->state == PEER_OPEN;
     peer->state = PEER_CLOSED;
     rqv_list_for_each_safe (node, next, &peer->exchange_list) {
         struct exchange *x = RQV_LIST_OF(node, struct exchange, peer_node);
         rqv_list_remove(node);
-        rqv_map_del(&peer->exchanges, &x->node);
+        rqv_map_del(&peer->ipc->exchanges, &x->node);
         exchange_abandon(x);
     }
-    rqv_map_done(&peer->exchanges);
-    trusts_done(peer);
+    peer->in_flight = 0;
+    if (peer->ipc->held.x && peer->ipc->held.x->owner == peer)
+        peer->ipc->held.x = NULL;
+    if (open)
+        trusts_done(peer);
+    else
+        rqv_list_remove(&peer->silent_node);
     int fd = peer->io.fd;
     loop_io_stop(&peer->io);
     fds_close(peer, fd);
@@ -100,14 +104,14 @@ void peer_close(struct peer *peer, const char *why)
     queue_done(&peer->in);
     queue_done(&peer->out);
     rqv_list_remove(&peer->node);
-    rqv_list_remove(&peer->silent_node);
     peer->ipc->count--;
     account_refund(peer->account, ACCOUNT_PEERS, 1);
     /* Its pools hold the account, so this is where its linger time begins (origins.c). */
     if (peer->account->used[ACCOUNT_PEERS] == 0)
         peer->account->unused_since_us = loop_now_us(peer->ipc->use.loop);
     account_release(&peer->account);
-    loop_task_queue(peer->ipc->use.loop, &peer->reap, LOOP_FREE);
+    loop_task_init(&peer->flush, peer_reap, peer); /* the last that it does */
+    loop_task_queue(peer->ipc->use.loop, &peer->flush, LOOP_FREE);
 }
 
 void peer_fault(struct peer *peer, const char *why)
@@ -190,7 +194,7 @@ static void peer_flush(void *owner)
         return;
     }
     peer_arm(peer);
-    if (peer->stalled && queue_len(&peer->out) <= PEER_OUT_HIGH / 2)
+    if (peer->stalled && !peer->write_blocked && queue_len(&peer->out) <= PEER_OUT_HIGH / 2)
         peer_kick_all(peer);
 }
 
@@ -213,7 +217,7 @@ void peer_done(struct peer *peer, uint64_t id, const struct rqv_done *done)
 void peer_goaway(struct peer *peer, int code, const char *detail)
 {
     struct rqv_goaway goaway = {.code = code, .detail = rqv_str_from(detail)};
-    uint8_t ids[512 * 8];
+    uint8_t ids[512 * 8] RQV_UNINIT;
 
     do {
         goaway.count = 0;
@@ -224,7 +228,8 @@ void peer_goaway(struct peer *peer, int code, const char *detail)
                 continue;
             rqv_wire_goaway_put_id(ids, goaway.count++, x->id);
             rqv_list_remove(node);
-            rqv_map_del(&peer->exchanges, &x->node);
+            rqv_map_del(&peer->ipc->exchanges, &x->node);
+            peer->in_flight--;
             exchange_abandon(x);
         }
         bool more = goaway.count == sizeof ids / 8;

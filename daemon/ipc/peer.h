@@ -13,7 +13,6 @@
 #define DAEMON_IPC_PEER_H
 
 #include "common/list.h"
-#include "common/map.h"
 #include "daemon/base/queue.h"
 #include "daemon/ipc/ipc.h"
 #include "daemon/upstream/waitq.h"
@@ -26,36 +25,39 @@
 #define PEER_FRAMES 64 /* served in one go; then the next uid's turn */
 #define PEER_OUT_HIGH                                                                                        \
     524288 /* no reading from servers or of requests for a program that has this much to read */
-#define PEER_OUT_MAX 4194304 /* never reached by responses; a query's rows may come near */
+#define PEER_OUT_BLOCKED 65536   /* the same, once the kernel takes no more for it */
+#define PEER_OUT_MAX     4194304 /* never reached by responses; a query's rows may come near */
 
 enum peer_state { PEER_SILENT, PEER_OPEN, PEER_CLOSED };
 
 struct peer {
     struct ipc *ipc;
-    struct rqv_list node;        /* of ipc->peers */
-    struct rqv_list silent_node; /* of ipc->silent */
-    enum peer_state state;
-    uint64_t number; /* for the log */
-    uid_t uid;
-    pid_t pid;
     struct account *account;
+    struct rqv_list node; /* of ipc->peers */
     struct loop_io io;
     struct fair_item turn;
-    struct loop_task flush, reap;
+    struct loop_task flush; /* once CLOSED: frees the peer */
     struct queue in, out;
-    struct rqv_map exchanges;      /* by id */
-    struct rqv_list exchange_list; /* the same, in order */
-    struct rqv_list trusts;
+    struct rqv_list exchange_list; /* in order of their ids; ipc->exchanges finds them */
+    union {
+        struct rqv_list silent_node; /* SILENT: of ipc->silent */
+        struct rqv_list trusts;      /* OPEN; what leaves the other list is an empty one */
+    };
     struct wait_source source;
+    uint64_t number; /* for the log, and in the names of its exchanges */
     uint64_t last_id;
     uint64_t since_us;
+    enum peer_state state;
+    uid_t uid;
+    pid_t pid;
+    unsigned in_flight;    /* exchanges */
+    unsigned hungry_ticks; /* of ipc's timer, since there was memory last */
     bool write_blocked;    /* the kernel's buffer is full */
     bool stalled;          /* an exchange waits for room in `out` */
     bool held;             /* its turn came while `out` was full, or no memory was left for its frames */
     bool hungry;           /* the latter: ipc's timer gives it another turn */
-    unsigned hungry_ticks; /* of ipc's timer, since there was memory last */
     bool broken;           /* writing failed: closes at the end of the turn */
-    uint64_t caps;         /* of its HELLO */
+    bool takes_trailers;   /* its HELLO says so */
 };
 
 /* Takes the fd on success. -ENOMEM or a limit. */

@@ -4,6 +4,7 @@
 #include "daemon/ipc/query.h"
 #include "daemon/ipc/trusts.h"
 
+#include "common/uninit.h"
 #include "daemon/base/log.h"
 
 #include "config.h"
@@ -28,7 +29,7 @@ static bool on_hello(struct peer *peer, struct rqv_str payload)
     if (rqv_wire_decode_hello(payload, &hello, &why) < 0)
         return fault(peer, why);
     peer->state = PEER_OPEN;
-    peer->caps = hello.caps;
+    peer->takes_trailers = hello.caps & RQV_CAP_TRAILERS;
     rqv_list_remove(&peer->silent_node);
     struct rqv_hello answer = {
         .magic = RQV_WIRE_MAGIC,
@@ -89,8 +90,13 @@ static void start_request(struct peer *peer, const struct rqv_frame_header *head
     };
     int rc = exchange_new(peer->ipc->use.env, &params, &x, &err);
 
-    if (rc == 0 && (rc = rqv_map_put_id(&peer->exchanges, &x->node, x->id)) < 0) {
-        exchange_abandon(x);
+    if (rc == 0) {
+        x->name = (struct exchange_name){peer->number, x->id};
+        rc = rqv_map_put(&peer->ipc->exchanges, &x->node, &x->name, sizeof x->name);
+        if (rc < 0)
+            exchange_abandon(x);
+    }
+    if (rc < 0 && x) {
         rqv_err_set(&err, rc, REQIVO_PHASE_QUEUE, "no memory for the request");
     }
     if (rc < 0) {
@@ -98,12 +104,13 @@ static void start_request(struct peer *peer, const struct rqv_frame_header *head
         return;
     }
     rqv_list_append(&peer->exchange_list, &x->peer_node);
+    peer->in_flight++;
     exchange_kick(x);
 }
 
 static bool on_request(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
 {
-    struct rqv_request_head head;
+    struct rqv_request_head head RQV_UNINIT; /* the decoder sets all but the fields beyond their count */
     struct rqv_err err = {0};
     const char *why = NULL;
 
@@ -119,7 +126,7 @@ static bool on_request(struct peer *peer, const struct rqv_frame_header *header,
     if (peer->ipc->draining) {
         rqv_err_set(&err, REQIVO_E_SHUTDOWN, REQIVO_PHASE_IPC, "the daemon is shutting down");
         refuse(peer, header->id, &err);
-    } else if (rqv_map_count(&peer->exchanges) >= RQV_WIRE_IN_FLIGHT_MAX) {
+    } else if (peer->in_flight >= RQV_WIRE_IN_FLIGHT_MAX) {
         rqv_err_set(&err, REQIVO_E_LIMIT_REQUESTS, REQIVO_PHASE_QUEUE,
                     "%d requests are in flight on this connection", RQV_WIRE_IN_FLIGHT_MAX);
         refuse(peer, header->id, &err);
@@ -132,7 +139,8 @@ static bool on_request(struct peer *peer, const struct rqv_frame_header *header,
 /* Frames about a request: it may have ended already, then they are late and harmless. */
 static struct exchange *find(struct peer *peer, uint64_t id)
 {
-    struct rqv_map_node *node = rqv_map_get_id(&peer->exchanges, id);
+    struct exchange_name name = {peer->number, id};
+    struct rqv_map_node *node = rqv_map_get(&peer->ipc->exchanges, &name, sizeof name);
 
     return node ? RQV_LIST_OF(node, struct exchange, node) : NULL;
 }

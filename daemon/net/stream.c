@@ -227,8 +227,9 @@ static long plain_write(struct stream *stream, const struct iovec *iov, int coun
     memset(&msg, 0, sizeof(msg));
     msg.msg_iov = (struct iovec *)(uintptr_t)iov; /* sendmsg does not write to it */
     msg.msg_iovlen = (size_t)count;
-    do
-        n = sendmsg(stream->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    do /* send() is the cheaper call */
+        n = count == 1 ? send(stream->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                       : sendmsg(stream->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n >= 0)
         return n;

@@ -267,6 +267,14 @@ static size_t next_recv(const struct stream *stream, size_t room)
     return room < LOOP_SCRATCH - RECV_EXTRA ? room + RECV_EXTRA : LOOP_SCRATCH;
 }
 
+/* A recv that came short has emptied the socket, and OpenSSL holds nothing: asking it again would only say
+ * so, at the cost of a tenth of a small response. */
+static bool read_is_over(const struct stream *stream)
+{
+    return stream->drained && !stream->in_len && !rqv_buf_len(&stream->stash) &&
+           SSL_pending(stream->ssl) == 0;
+}
+
 static size_t read_all(struct stream *stream, uint8_t *out, size_t size, int *ret_code)
 {
     size_t got = 0;
@@ -286,6 +294,8 @@ static size_t read_all(struct stream *stream, uint8_t *out, size_t size, int *re
         }
         if (!code && tls_ssl_flooded(stream->ssl))
             code = REQIVO_E_TLS_PROTOCOL;
+        if (read_is_over(stream))
+            break;
     }
     *ret_code = code;
     return got;

@@ -32,8 +32,8 @@ int conn_new(struct pool *pool, struct conn **ret_conn)
     conn->id = ++origins->next_conn_id;
     rqv_list_init(&conn->node);
     rqv_list_init(&conn->idle_lru);
-    queue_init(&conn->in, origins->queues, pool->account, LOOP_SCRATCH);
-    queue_init(&conn->out, origins->queues, pool->account, CONN_OUT_MAX);
+    queue_init(&conn->in, pool->account, LOOP_SCRATCH);
+    queue_init(&conn->out, pool->account, CONN_OUT_MAX);
     rqv_http1_init(&conn->decoder, &origins->limits, &origins->fields);
     loop_task_init(&conn->flush, conn_flush, conn);
     loop_task_init(&conn->reap, conn_reap, conn);
@@ -129,7 +129,8 @@ static bool conn_event(struct conn *conn, const struct rqv_http1_event *event)
         lease->events->on_head(lease, &event->head);
         break;
     case RQV_HTTP1_BODY:
-        lease->events->on_body(lease, event->body, event->body_len);
+        lease->events->on_body(lease, event->body, event->body_len,
+                               conn->decoder.state == RQV_HTTP1_STATE_END);
         break;
     case RQV_HTTP1_TRAILERS:
         lease->events->on_trailers(lease, event->trailers);

@@ -36,7 +36,8 @@ struct lease_events {
         struct lease *lease); /* bytes have gone to the kernel; lease_unsent() tells what waits */
     void (*on_interim)(struct lease *lease, int status);
     void (*on_head)(struct lease *lease, const struct rqv_http1_head *head);
-    void (*on_body)(struct lease *lease, const uint8_t *bytes, size_t len);
+    /* `last`: on_end or on_error follows while the bytes are still valid. */
+    void (*on_body)(struct lease *lease, const uint8_t *bytes, size_t len, bool last);
     void (*on_trailers)(struct lease *lease, const struct rqv_fields *trailers);
     void (*on_end)(struct lease *lease);
     /* err->sent tells whether bytes of the request may have left; lease_seen() whether a byte of the response

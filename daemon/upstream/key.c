@@ -23,63 +23,69 @@ void key_fields_init(struct key_fields *fields)
     fields->bound_mechanism = RQV_STR("none");
 }
 
+/* Written field by field through one pointer: this runs for each request. */
 struct key_writer {
-    struct key *key;
+    uint8_t *at, *end;
     bool full;
 };
 
-static void put(struct key_writer *writer, const void *bytes, size_t n)
+static inline bool has_room(struct key_writer *writer, size_t n)
 {
-    struct key *key = writer->key;
-
-    if (n > sizeof key->bytes - key->len) {
-        writer->full = true;
-        return;
-    }
-    if (n > 0)
-        memcpy(key->bytes + key->len, bytes, n);
-    key->len = (uint16_t)(key->len + n);
+    if (n <= (size_t)(writer->end - writer->at))
+        return true;
+    writer->full = true;
+    return false;
 }
 
-static void put_NUM(struct key_writer *writer, uint64_t value)
+static inline void put_NUM(struct key_writer *writer, uint64_t value)
 {
-    uint8_t bytes[9];
     uint8_t n = 0;
 
+    if (!has_room(writer, 1 + sizeof value))
+        return;
     for (; value != 0; value >>= 8)
-        bytes[++n] = (uint8_t)value;
-    bytes[0] = n;
-    put(writer, bytes, (size_t)n + 1);
+        writer->at[++n] = (uint8_t)value;
+    writer->at[0] = n;
+    writer->at += n + 1;
 }
 
-static void put_TEXT(struct key_writer *writer, struct rqv_str text)
+static inline void put_TEXT(struct key_writer *writer, struct rqv_str text)
 {
-    uint8_t len = (uint8_t)text.len;
-
     if (text.len > 255)
         writer->full = true;
-    put(writer, &len, 1);
-    put(writer, text.ptr, len);
+    if (text.len > 255 || !has_room(writer, 1 + text.len))
+        return;
+    *writer->at++ = (uint8_t)text.len;
+    if (text.len > 0)
+        memcpy(writer->at, text.ptr, text.len);
+    writer->at += text.len;
 }
 
-static void put_HASH(struct key_writer *writer, struct key_hash hash)
+static inline void put_HASH(struct key_writer *writer, const struct key_hash *hash)
 {
     static const struct key_hash none;
-    uint8_t present = memcmp(&hash, &none, sizeof hash) != 0;
+    bool present = memcmp(hash, &none, sizeof none) != 0;
 
-    put(writer, &present, 1);
+    if (!has_room(writer, 1 + sizeof *hash))
+        return;
+    *writer->at++ = present;
     if (present)
-        put(writer, hash.bytes, sizeof hash.bytes);
+        memcpy(writer->at, hash->bytes, sizeof hash->bytes);
+    writer->at += present ? sizeof hash->bytes : 0;
 }
+
+#define KEY_ARG_NUM(value)  value
+#define KEY_ARG_TEXT(value) value
+#define KEY_ARG_HASH(value) &value
 
 int key_encode(const struct key_fields *fields, struct key *ret_key)
 {
-    struct key_writer writer = {ret_key, false};
+    struct key_writer writer = {ret_key->bytes, ret_key->bytes + sizeof ret_key->bytes, false};
 
-    ret_key->len = 0;
-#define KEY_PUT(group, name, kind) put_##kind(&writer, fields->name);
+#define KEY_PUT(group, name, kind) put_##kind(&writer, KEY_ARG_##kind(fields->name));
     KEY_FIELDS(KEY_PUT)
 #undef KEY_PUT
+    ret_key->len = (uint16_t)(writer.at - ret_key->bytes);
     return writer.full ? REQIVO_E_URL : 0;
 }
 

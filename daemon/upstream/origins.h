@@ -13,8 +13,8 @@ struct origins {
     struct dial_net net;
     const struct conf *conf;
     struct loop *loop;
-    struct queue_pool *queues;
     struct rqv_map map;
+    struct pool *latest;      /* found last; NULL: none */
     struct rqv_list pools;    /* all of them */
     struct rqv_list idle_lru; /* all idle connections, oldest first */
     struct rqv_list starved;  /* pools that wait for a limit */
@@ -26,8 +26,7 @@ struct origins {
     unsigned conns;
 };
 
-int origins_init(struct origins *origins, const struct dial_net *net, struct queue_pool *queues,
-                 const uint64_t hash_key[2]);
+int origins_init(struct origins *origins, const struct dial_net *net, const uint64_t hash_key[2]);
 void origins_done(struct origins *origins);
 
 /* The pool of params->key, made on first use. */

@@ -118,8 +118,8 @@ static void exchange_init(struct exchange *x, struct exchange_env *env, const st
     x->waiter.tls_ms = x->timeout_ms[RQV_T_TLS];
     x->waiter.on_lease = on_lease;
     x->waiter.on_fail = on_fail;
-    queue_init(&x->head, env->queues, params->account, HEAD_MAX);
-    queue_init(&x->body, env->queues, params->account, RQV_WIRE_CREDIT_INITIAL + RQV_WIRE_PAYLOAD_MAX);
+    queue_init(&x->head, params->account, HEAD_MAX);
+    queue_init(&x->body, params->account, RQV_WIRE_CREDIT_INITIAL + RQV_WIRE_PAYLOAD_MAX);
     loop_timer_init(&x->timer, env->loop, on_timer, x);
     loop_task_init(&x->reap, exchange_reap, x);
 }
@@ -344,26 +344,26 @@ static enum answer step_begin(struct exchange *x)
 {
     if (!(x->flags & RQV_REQ_BEGUN) || x->begun_said)
         return NEXT;
-    struct rqv_err err = {0};
     int rc = x->sink->begun(x);
     if (rc == -EAGAIN)
         return WAIT;
     x->begun_said = rc == 0;
     if (rc == 0)
         return NEXT;
+    struct rqv_err err = {0};
     rqv_err_set(&err, rc, REQIVO_PHASE_IPC, "the program could not be told that the request begins");
     return fail(x, &err);
 }
 
 static enum answer step_send_head(struct exchange *x)
 {
-    struct rqv_err err = {0};
     struct rqv_str head = {(const char *)rqv_buf_head(&x->head.buf), queue_len(&x->head)};
     int rc = lease_send_head(&x->lease, head, x->target.is_head);
 
     exchange_progress(x);
     if (rc == 0)
         return NEXT;
+    struct rqv_err err = {0};
     rqv_err_set(&err, rc, REQIVO_PHASE_SEND, "no memory to send the request");
     return fail(x, &err);
 }

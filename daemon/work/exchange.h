@@ -32,7 +32,8 @@ struct exchange_sink {
     int (*begun)(
         struct exchange *x); /* 0: the program has it; -EAGAIN: exchange_kick() later; else the end */
     int (*head)(struct exchange *x, const struct rqv_response_head *head);
-    int (*data)(struct exchange *x, const uint8_t *bytes, size_t len);
+    /* `last`: done() follows while the bytes are still valid, so they may leave with it. */
+    int (*data)(struct exchange *x, const uint8_t *bytes, size_t len, bool last);
     int (*trailers)(struct exchange *x, const struct rqv_fields *fields);
     void (*credit)(struct exchange *x, uint32_t bytes);
     void (*done)(struct exchange *x, const struct rqv_done *done);
@@ -61,7 +62,6 @@ struct exchange_env {
     const struct conf *conf;
     struct origins *origins;
     struct tls *tls;
-    struct queue_pool *queues;
     struct rqv_list free; /* exchanges kept for reuse */
     unsigned free_count, live;
     struct rqv_response_head head; /* scratch: a response head is large */
@@ -69,7 +69,10 @@ struct exchange_env {
 };
 
 struct exchange {
-    struct rqv_map_node node;  /* of the peer, by id */
+    struct rqv_map_node node; /* of the owner's table, by name */
+    struct exchange_name {
+        uint64_t owner, id;
+    } name;                    /* the owner's to set */
     struct rqv_list peer_node; /* of the peer */
     struct exchange_env *env;
     const struct exchange_sink *sink;

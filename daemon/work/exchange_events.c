@@ -93,14 +93,14 @@ static void on_head(struct lease *lease, const struct rqv_http1_head *head)
     exchange_drive(x);
 }
 
-static void on_body(struct lease *lease, const uint8_t *bytes, size_t len)
+static void on_body(struct lease *lease, const uint8_t *bytes, size_t len, bool last)
 {
     struct exchange *x = of_lease(lease);
 
     x->response_bytes += len;
     x->window -= len < x->window ? len : x->window;
     exchange_progress(x);
-    int rc = x->sink->data(x, bytes, len);
+    int rc = x->sink->data(x, bytes, len, last);
     if (rc < 0)
         exchange_cancel(x, rc, "the response could not be queued for the program");
 }

@@ -3,6 +3,7 @@
  */
 #include "daemon/work/target.h"
 
+#include "common/uninit.h"
 #include "daemon/net/idn.h"
 #include "daemon/net/policy.h"
 #include "proto/http1.h"
@@ -60,7 +61,7 @@ static bool is_bound_auth(const struct rqv_fields *fields)
 static int encode_head(const struct target *target, const struct rqv_request_head *head,
                        const struct rqv_url *url, struct queue *ret_head)
 {
-    char path[RQV_WIRE_HEAD_MAX], authority[RQV_HOST_MAX + 16];
+    char path[RQV_WIRE_HEAD_MAX] RQV_UNINIT, authority[RQV_HOST_MAX + 16] RQV_UNINIT;
     long path_len = rqv_url_target(url, path, sizeof path);
     long authority_len = rqv_url_authority(url, authority, sizeof authority);
     size_t size = head->method.len + 512;
@@ -94,7 +95,7 @@ static int encode_head(const struct target *target, const struct rqv_request_hea
 int target_init(struct target *target, const struct rqv_request_head *head, struct queue *ret_head,
                 struct rqv_err *err)
 {
-    struct rqv_url url;
+    struct rqv_url url RQV_UNINIT; /* set whole by the parser */
     const char *why = NULL;
     size_t which = 0;
 
@@ -124,7 +125,7 @@ int target_init(struct target *target, const struct rqv_request_head *head, stru
 
 int target_key(const struct target *target, const struct target_identity *who, struct key *ret_key)
 {
-    struct key_fields fields;
+    struct key_fields fields RQV_UNINIT; /* set whole by its init */
     struct rqv_str host = rqv_str_from(target->host);
 
     key_fields_init(&fields);

@@ -59,10 +59,11 @@ static inline int sink_head(struct exchange *x, const struct rqv_response_head *
     return 0;
 }
 
-static inline int sink_data(struct exchange *x, const uint8_t *bytes, size_t len)
+static inline int sink_data(struct exchange *x, const uint8_t *bytes, size_t len, bool last)
 {
     struct seen *seen = x->owner;
 
+    (void)last;
     if (seen->body < sizeof seen->text - 1) {
         size_t n = sizeof seen->text - 1 - seen->body;
         memcpy(seen->text + seen->body, bytes, len < n ? len : n);

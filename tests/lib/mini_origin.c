@@ -263,13 +263,12 @@ void mini_env_open(struct mini_env *env)
     ck_assert_int_eq(accounts_init(&env->accounts, env->loop, key), 0);
     mini_env_limits(env);
     ck_assert_int_eq(account_get(&env->accounts, 1000, &env->account), 0);
-    queue_pool_init(&env->queues);
+    queue_pool_init(&env->queues, &env->accounts);
     env->net.loop = env->loop;
     env->net.conf = &env->conf;
-    ck_assert_int_eq(origins_init(&env->origins, &env->net, &env->queues, key), 0);
+    ck_assert_int_eq(origins_init(&env->origins, &env->net, key), 0);
     exchange_env_init(&env->exchanges, env->loop, &env->conf);
     env->exchanges.origins = &env->origins;
-    env->exchanges.queues = &env->queues;
     loop_timer_init(&env->tick, env->loop, on_tick, env);
 }
 

@@ -63,7 +63,6 @@ static struct world *world_open(void)
                                 .accounts = &w.env.accounts,
                                 .env = &w.env.exchanges,
                                 .origins = &w.env.origins,
-                                .queues = &w.env.queues,
                                 .instance = 42,
                                 .hash_key = {5, 6}};
     ck_assert_msg(ipc_start(&w.ipc, &params, why, sizeof why) == 0, "%s", why);

@@ -62,9 +62,10 @@ static void on_head(struct lease *lease, const struct rqv_http1_head *head)
     want_of(lease)->heads++;
 }
 
-static void on_body(struct lease *lease, const uint8_t *bytes, size_t len)
+static void on_body(struct lease *lease, const uint8_t *bytes, size_t len, bool last)
 {
     (void)bytes;
+    (void)last;
     want_of(lease)->body += len;
 }
 

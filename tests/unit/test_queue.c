@@ -22,7 +22,7 @@ static void fixture_init(struct fixture *f)
     ck_assert_int_eq(loop_new(&f->loop), 0);
     ck_assert_int_eq(accounts_init(&f->accounts, f->loop, key), 0);
     ck_assert_int_eq(account_get(&f->accounts, 1000, &f->account), 0);
-    queue_pool_init(&f->pool);
+    queue_pool_init(&f->pool, &f->accounts);
 }
 
 static void fixture_done(struct fixture *f)
@@ -42,7 +42,7 @@ START_TEST(capacity_is_what_is_charged)
     struct queue queue;
 
     fixture_init(&f);
-    queue_init(&queue, &f.pool, f.account, 1 << 20);
+    queue_init(&queue, f.account, 1 << 20);
     ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], 0);
     for (size_t n = 1; n < sizeof bytes; n *= 3) {
         ck_assert_int_eq(queue_append(&queue, bytes, n), 0);
@@ -65,7 +65,7 @@ START_TEST(nothing_costs_nothing)
     struct queue queue;
 
     fixture_init(&f);
-    queue_init(&queue, &f.pool, f.account, 1 << 20);
+    queue_init(&queue, f.account, 1 << 20);
     ck_assert_int_eq(queue_append(&queue, "", 0), 0);
     ck_assert_int_eq(queue_reserve(&queue, 0), 0);
     queue_consume(&queue, 0);
@@ -76,14 +76,40 @@ START_TEST(nothing_costs_nothing)
 }
 END_TEST
 
+/* A body that is sent from where it was read moves the DONE behind it: nothing of that stays unwiped. */
+START_TEST(what_came_last_is_taken_back)
+{
+    struct fixture f;
+    struct queue queue;
+
+    fixture_init(&f);
+    queue_init(&queue, f.account, 1 << 20);
+    ck_assert_int_eq(queue_append(&queue, "head", 4), 0);
+    ck_assert_int_eq(queue_append(&queue, "closing", 7), 0);
+    queue_drop_end(&queue, 7);
+    ck_assert_uint_eq(queue_len(&queue), 4);
+    ck_assert_mem_eq(rqv_buf_head(&queue.buf), "head", 4);
+    queue_drop_end(&queue, 4);
+    queue_drop_end(&queue, 1);
+    ck_assert_uint_eq(queue_len(&queue), 0);
+    ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], queue.buf.cap);
+    queue_consume(&queue, 0);
+    ck_assert_ptr_null(queue.buf.data);
+    ck_assert_uint_eq(f.pool.count, 1);
+    for (size_t i = 0; i < 11; i++)
+        ck_assert_uint_eq(f.pool.free[0].data[i], 0);
+    fixture_done(&f);
+}
+END_TEST
+
 START_TEST(a_block_is_used_again)
 {
     struct fixture f;
     struct queue one, two;
 
     fixture_init(&f);
-    queue_init(&one, &f.pool, f.account, 1 << 20);
-    queue_init(&two, &f.pool, f.account, 1 << 20);
+    queue_init(&one, f.account, 1 << 20);
+    queue_init(&two, f.account, 1 << 20);
     ck_assert_int_eq(queue_append(&one, "x", 1), 0);
     uint8_t *block = one.buf.data;
     ck_assert_uint_eq(one.buf.cap, QUEUE_BLOCK);
@@ -108,8 +134,8 @@ START_TEST(rule_b9_6_the_queues_own_limit_is_exact)
     struct queue large, small;
 
     fixture_init(&f);
-    queue_init(&large, &f.pool, f.account, sizeof bytes);
-    queue_init(&small, &f.pool, f.account, 100000);
+    queue_init(&large, f.account, sizeof bytes);
+    queue_init(&small, f.account, 100000);
     for (int round = 0; round < 2; round++) {
         ck_assert_int_eq(queue_append(&small, bytes, 100000), 0);
         ck_assert_int_eq(queue_append(&small, bytes, 1), REQIVO_E_LIMIT_MEMORY);
@@ -134,8 +160,8 @@ START_TEST(rule_b9_6_the_accounts_limit_holds)
 
     fixture_init(&f);
     f.accounts.limit_uid[ACCOUNT_MEMORY] = 3 * QUEUE_BLOCK;
-    queue_init(&one, &f.pool, f.account, 1 << 20);
-    queue_init(&two, &f.pool, f.account, 1 << 20);
+    queue_init(&one, f.account, 1 << 20);
+    queue_init(&two, f.account, 1 << 20);
     ck_assert_int_eq(queue_append(&one, "abc", 3), 0);
     ck_assert_int_eq(queue_append(&one, bytes, sizeof bytes), REQIVO_E_LIMIT_MEMORY);
     ck_assert_uint_eq(queue_len(&one), 3);
@@ -158,14 +184,14 @@ START_TEST(large_blocks_stay_few)
 
     fixture_init(&f);
     for (int i = 0; i < 40; i++) {
-        queue_init(&queues[i], &f.pool, f.account, 1 << 20);
+        queue_init(&queues[i], f.account, 1 << 20);
         ck_assert_int_eq(queue_append(&queues[i], bytes, sizeof bytes), 0);
     }
     for (int i = 0; i < 40; i++)
         queue_done(&queues[i]);
     ck_assert_uint_le(f.pool.count, 16);
     ck_assert_uint_eq(f.pool.large, f.pool.count);
-    queue_init(&small, &f.pool, f.account, 1 << 20);
+    queue_init(&small, f.account, 1 << 20);
     ck_assert_int_eq(queue_append(&small, "x", 1), 0);
     ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], QUEUE_BLOCK);
     queue_done(&small);
@@ -184,7 +210,7 @@ START_TEST(content_and_charge_agree_with_a_model)
     unsigned state = 12345;
 
     fixture_init(&f);
-    queue_init(&queue, &f.pool, f.account, 200000);
+    queue_init(&queue, f.account, 200000);
     for (int step = 0; step < 2000; step++) {
         state = state * 1103515245u + 12345u;
         size_t n = (state >> 8) % sizeof piece;
@@ -219,7 +245,7 @@ START_TEST(rule_b2_10_a_block_is_wiped_before_it_is_given_back)
     struct queue queue;
 
     fixture_init(&f);
-    queue_init(&queue, &f.pool, f.account, 1 << 20);
+    queue_init(&queue, f.account, 1 << 20);
     ck_assert_int_eq(queue_append(&queue, "x", 1), 0);
     ck_assert_int_eq(queue_append(&queue, secret, sizeof secret), 0);
     queue_consume(&queue, 1);
@@ -236,8 +262,8 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("queue");
 
-    UNIT_TCASE(s, "charge", capacity_is_what_is_charged, nothing_costs_nothing, a_block_is_used_again,
-               large_blocks_stay_few, content_and_charge_agree_with_a_model,
+    UNIT_TCASE(s, "charge", capacity_is_what_is_charged, nothing_costs_nothing, what_came_last_is_taken_back,
+               a_block_is_used_again, large_blocks_stay_few, content_and_charge_agree_with_a_model,
                rule_b2_10_a_block_is_wiped_before_it_is_given_back);
     UNIT_TCASE(s, "limits", rule_b9_6_the_queues_own_limit_is_exact, rule_b9_6_the_accounts_limit_holds);
     return s;
