@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,10 +273,16 @@ static void on_hungry(void *owner)
 {
     struct ipc *ipc = owner;
 
-    rqv_list_for_each (node, &ipc->peers) {
+    rqv_list_for_each_safe (node, next, &ipc->peers) {
         struct peer *peer = RQV_LIST_OF(node, struct peer, node);
         if (!peer->hungry)
             continue;
+        /* It is not read from, so its end must be asked for: what it holds is what others wait for. */
+        struct pollfd end = {.fd = peer->io.fd, .events = POLLRDHUP};
+        if (poll(&end, 1, 0) > 0) {
+            peer_close(peer, "it ended while no memory was left for its frames");
+            continue;
+        }
         if (++peer->hungry_ticks > HUNGRY_TICKS)
             relieve(ipc, peer->account);
         peer_feed(peer);

@@ -100,13 +100,8 @@ int trusts_begin(struct peer *peer, uint64_t id, uint32_t total)
     own->total = total;
     rqv_buf_init(&own->pem, RQV_WIRE_TRUST_MAX);
     rqv_list_append(&peer->trusts, &own->node);
-    if (total > RQV_WIRE_TRUST_MAX) {
+    if (total > RQV_WIRE_TRUST_MAX)
         trust_settle(own, REQIVO_E_LIMIT_TRUST, "a set of CA certificates is at most 1 MiB");
-    } else if (account_charge(peer->account, ACCOUNT_MEMORY, 2 * (size_t)total) < 0) {
-        trust_settle(own, REQIVO_E_LIMIT_MEMORY, "no memory for the CA certificates");
-    } else {
-        own->charged = 2 * (size_t)total; /* the buffer doubles */
-    }
     return 0;
 }
 
@@ -136,7 +131,13 @@ int trusts_data(struct peer *peer, uint64_t id, struct rqv_str bytes, bool last)
     if (own->complete || rqv_buf_len(&own->pem) + bytes.len > own->total ||
         (last && rqv_buf_len(&own->pem) + bytes.len != own->total))
         return REQIVO_E_WIRE;
-    int rc = rqv_buf_append(&own->pem, bytes.ptr, bytes.len);
+    /* Charged as it comes, not as it is announced: an announcement costs its sender nothing. The buffer
+     * doubles. */
+    int rc = account_charge(peer->account, ACCOUNT_MEMORY, 2 * bytes.len);
+    if (rc == 0) {
+        own->charged += 2 * bytes.len;
+        rc = rqv_buf_append(&own->pem, bytes.ptr, bytes.len);
+    }
     if (rc < 0) {
         trust_settle(own, rc, "no memory for the CA certificates");
         return 0;

@@ -92,6 +92,12 @@ static SSL_CTX *ctx_new(void)
         return NULL;
     SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    /* No finite-field DHE: with a prime of the server's choice one handshake would hold the loop for seconds.
+     */
+    if (SSL_CTX_set_cipher_list(ctx, "DEFAULT:!kDHE:!PSK:!SRP") != 1) {
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_read_ahead(ctx, 0); /* stream_tls.c reads ahead for all of them in one block */
