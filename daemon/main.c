@@ -211,7 +211,7 @@ static void accounts_stop(struct daemon *daemon)
 
 /* ---- upstream ---- */
 
-static int net_start(struct daemon *daemon)
+static int net_make(struct daemon *daemon)
 {
     struct rqv_err err = {0};
     struct dial_net *net = &daemon->net;
@@ -251,6 +251,16 @@ static void net_stop(struct daemon *daemon)
     loop_settle(daemon->loop);
     tls_free(daemon->net.tls);
     queue_pool_done(&daemon->queues);
+}
+
+/* All of it or nothing: what was made before the part that failed is ended again. */
+static int net_start(struct daemon *daemon)
+{
+    int status = net_make(daemon);
+
+    if (status != 0)
+        net_stop(daemon);
+    return status;
 }
 
 static int origins_start(struct daemon *daemon)

@@ -38,7 +38,7 @@ class Client:
         rows = []
         while True:
             row = self.driver.line(40 * drivers.SLOW)
-            assert row is not None, f'a driver_{self.kind} ended: {self.driver.last_words()}'
+            assert row is not None, f'a driver_{self.kind} ended ({self.driver.popen.poll()}): {self.driver.last_words()}'
             if row.get('note') == name:
                 return rows
             rows.append(row)
@@ -91,6 +91,12 @@ def main():
             for client in clients:
                 for row in client.read(name):
                     rt.equal((row['error'], row['status']), ('', 200), f'{row["tag"]} {row.get("detail")}')
+
+        # A driver that has not connected when the daemon is killed would rightly end: first all are heard.
+        for client in clients:
+            client.load('first', 1, '/echo')
+        for client in clients:
+            client.read('first')
 
         for number in range(ROUNDS):
             tap.case(f'kill {number + 1}: every request completed once and truthfully, no POST arrived twice', one_round, number)
