@@ -47,13 +47,14 @@ struct daemon {
     struct accounts accounts;
     struct loop_signal on_term, on_int;
     struct loop_timer watchdog;
-    uint64_t watchdog_us; /* between two signs of life; 0: nobody watches */
-    struct worker *closer;   /* closes what may block */
-    struct worker *trusts;   /* parses certificates */
+    uint64_t watchdog_us;  /* between two signs of life; 0: nobody watches */
+    struct worker *closer; /* closes what may block */
+    struct worker *trusts; /* parses certificates */
     struct queue_pool queues;
     struct dial_net net;
     struct origins origins;
     struct exchange_env exchanges;
+    struct wsession_env wsessions;
     struct ipc ipc;
 };
 
@@ -239,11 +240,16 @@ static int exchanges_start(struct daemon *daemon)
     daemon->exchanges.origins = &daemon->origins;
     daemon->exchanges.tls = daemon->net.tls;
     daemon->exchanges.queues = &daemon->queues;
+    wsession_env_init(&daemon->wsessions, daemon->loop, &daemon->conf);
+    daemon->wsessions.net = &daemon->net;
+    daemon->wsessions.origins = &daemon->origins;
+    daemon->wsessions.queues = &daemon->queues;
     return 0;
 }
 
 static void exchanges_stop(struct daemon *daemon)
 {
+    wsession_env_done(&daemon->wsessions);
     loop_settle(daemon->loop);
     exchange_env_done(&daemon->exchanges);
 }
@@ -265,6 +271,7 @@ static int socket_start(struct daemon *daemon)
         .conf = &daemon->conf,
         .accounts = &daemon->accounts,
         .env = &daemon->exchanges,
+        .wsessions = &daemon->wsessions,
         .origins = &daemon->origins,
         .tls = daemon->net.tls,
         .closer = daemon->closer,

@@ -297,6 +297,11 @@ static bool all_quiet(struct ipc *ipc)
         if (!rqv_list_empty(&peer->exchange_list) || queue_len(&peer->out) > 0)
             return false;
     }
+    rqv_list_for_each (node, &ipc->use.wsessions->all) {
+        struct wsession *ws = RQV_LIST_OF(node, struct wsession, all_node);
+        if (ws->state != WS_LINGER || queue_len(&ws->out) > 0)
+            return false;
+    }
     return true;
 }
 
@@ -333,6 +338,7 @@ void ipc_drain(struct ipc *ipc)
     listener_close(ipc);
     rqv_list_for_each_safe (node, next, &ipc->peers)
         peer_goaway(RQV_LIST_OF(node, struct peer, node), REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
+    wsession_drain(ipc->use.wsessions);
     ipc->drain_until_us = loop_now_us(ipc->use.loop) + (uint64_t)ipc->use.conf->drain_ms * 1000;
     loop_timer_at(&ipc->drain, loop_now_us(ipc->use.loop) + DRAIN_STEP_US / 20);
 }
@@ -343,6 +349,9 @@ static void peer_end(struct peer *peer)
     rqv_list_for_each_safe (node, next, &peer->exchange_list)
         exchange_cancel(RQV_LIST_OF(node, struct exchange, peer_node), REQIVO_E_SHUTDOWN,
                         "the daemon stopped before the request was complete");
+    rqv_list_for_each_safe (node, next, &peer->wsession_list)
+        wsession_cancel(RQV_LIST_OF(node, struct wsession, peer_node), REQIVO_E_SHUTDOWN,
+                        "the daemon stopped before the session was closed");
     peer_flush_now(peer);
     peer_close(peer, "the daemon stops");
 }

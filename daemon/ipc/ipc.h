@@ -12,6 +12,7 @@
 #include "daemon/base/loop.h"
 #include "daemon/base/worker.h"
 #include "daemon/work/exchange.h"
+#include "daemon/work/wsession.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@ struct ipc_params {
     const struct conf *conf;
     struct accounts *accounts;
     struct exchange_env *env;
+    struct wsession_env *wsessions;
     struct origins *origins;
     struct tls *tls;
     struct worker *closer; /* closes descriptors that strangers sent, where the kernel lets them */

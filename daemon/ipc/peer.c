@@ -4,6 +4,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/ipc/fds.h"
+#include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/trusts.h"
 
 #include <reqivo/error.h>
@@ -58,8 +59,10 @@ int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_pe
     peer->number = ++ipc->accepted;
     peer->since_us = loop_now_us(ipc->use.loop);
     rqv_list_init(&peer->exchange_list);
+    rqv_list_init(&peer->wsession_list);
     rqv_list_init(&peer->trusts);
     rqv_map_init(&peer->exchanges, ipc->use.hash_key);
+    rqv_map_init(&peer->wsessions, ipc->use.hash_key);
     wait_source_init(&peer->source, uid);
     queue_init(&peer->in, ipc->use.queues, account, RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX + PEER_READ);
     queue_init(&peer->out, ipc->use.queues, account, PEER_OUT_MAX);
@@ -90,6 +93,7 @@ void peer_close(struct peer *peer, const char *why)
         exchange_abandon(x);
     }
     rqv_map_done(&peer->exchanges);
+    peer_ws_abandon_all(peer);
     trusts_done(peer);
     int fd = peer->io.fd;
     loop_io_stop(&peer->io);
@@ -159,6 +163,7 @@ static void peer_kick_all(struct peer *peer)
     peer->stalled = false;
     rqv_list_for_each_safe (node, next, &peer->exchange_list)
         exchange_kick(RQV_LIST_OF(node, struct exchange, peer_node));
+    peer_ws_kick_all(peer);
 }
 
 bool peer_flush_now(struct peer *peer)

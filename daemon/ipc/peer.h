@@ -45,6 +45,8 @@ struct peer {
     struct queue in, out;
     struct rqv_map exchanges;      /* by id */
     struct rqv_list exchange_list; /* the same, in order */
+    struct rqv_map wsessions;      /* by id */
+    struct rqv_list wsession_list; /* the same, in order */
     struct rqv_list trusts;
     struct wait_source source;
     uint64_t last_id;

@@ -270,6 +270,10 @@ void mini_env_open(struct mini_env *env)
     exchange_env_init(&env->exchanges, env->loop, &env->conf);
     env->exchanges.origins = &env->origins;
     env->exchanges.queues = &env->queues;
+    wsession_env_init(&env->wsessions, env->loop, &env->conf);
+    env->wsessions.net = &env->net;
+    env->wsessions.origins = &env->origins;
+    env->wsessions.queues = &env->queues;
     loop_timer_init(&env->tick, env->loop, on_tick, env);
 }
 
@@ -279,6 +283,8 @@ void mini_env_close(struct mini_env *env)
     origins_done(&env->origins);
     loop_settle(env->loop);
     ck_assert_uint_eq(env->exchanges.live, 0);
+    wsession_env_done(&env->wsessions);
+    loop_settle(env->loop);
     exchange_env_done(&env->exchanges);
     for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
         ck_assert_msg(env->accounts.used[kind] == 0, "%zu of kind %d were not given back",

@@ -62,6 +62,7 @@ static struct world *world_open(void)
                                 .conf = &w.env.conf,
                                 .accounts = &w.env.accounts,
                                 .env = &w.env.exchanges,
+                                .wsessions = &w.env.wsessions,
                                 .origins = &w.env.origins,
                                 .queues = &w.env.queues,
                                 .instance = 42,
