@@ -35,7 +35,7 @@ void rqv_client_greet(struct reqivo_client *client)
         .magic = RQV_WIRE_MAGIC,
         .version = RQV_WIRE_VERSION,
         .version_min = RQV_WIRE_VERSION_MIN,
-        .caps = RQV_CAP_TRAILERS | RQV_CAP_QUERY,
+        .caps = RQV_CAP_TRAILERS | RQV_CAP_QUERY | RQV_CAP_WEBSOCKET,
         .credit = RQV_WIRE_CREDIT_INITIAL,
         .name = RQV_STR("libreqivo-client/" PACKAGE_VERSION),
     };
