@@ -32,3 +32,7 @@ driver_scripts = tests/integration/test_cases.py tests/integration/test_isolatio
 dist_check_SCRIPTS += $(driver_scripts)
 TESTS += $(driver_scripts)
 EXTRA_DIST += tests/integration/cases.py tests/integration/drivers.py tests/integration/odd_origin.py
+
+# WebSockets, by the echo clients of doc/examples/
+dist_check_SCRIPTS += tests/integration/test_websocket.py
+TESTS += tests/integration/test_websocket.py
