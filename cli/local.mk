@@ -19,7 +19,8 @@ reqivo_SOURCES = \
 	cli/reqivo.c \
 	cli/request.c cli/request.h \
 	cli/transfer.c cli/transfer.h \
-	cli/verbose.c cli/verbose.h
+	cli/verbose.c cli/verbose.h \
+	cli/ws.c cli/ws.h
 reqivo_LDADD = libcli.la
 
 reqivoctl_SOURCES = cli/reqivoctl.c cli/rows.c cli/rows.h cli/rows_json.c

@@ -4,6 +4,7 @@
 #include "cli/fields.h"
 #include "cli/options.h"
 #include "cli/transfer.h"
+#include "cli/ws.h"
 
 #include <errno.h>
 #include <reqivo/client.h>
@@ -79,6 +80,8 @@ int main(int argc, char *argv[])
     int rc;
 
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is exit 23 */
+    if (argc > 1 && strcmp(argv[1], "ws") == 0)
+        return cli_ws(argc - 1, argv + 1);
     rc = cli_options_parse(argc, argv, &options, why, sizeof(why));
     if (rc < 0) {
         fprintf(stderr, "reqivo: %s; try 'reqivo --help'\n", rc == -ENOMEM ? "out of memory" : why);

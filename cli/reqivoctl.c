@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* reqivoctl - asks a running reqivod what it is doing: `reqivoctl [--socket PATH] [--json] status|pools`. */
+/* reqivoctl - asks a running reqivod what it is doing: `reqivoctl [--socket PATH] [--json]
+ * status|pools|websockets`. */
 #include "cli/exit.h"
 #include "cli/rows.h"
 
@@ -20,6 +21,7 @@ static const char help_text[] =
     "Verbs\n"
     "  status             the daemon: version, counts, memory\n"
     "  pools              the pools of connections, one a line\n"
+    "  websockets         the WebSocket sessions, one a line\n"
     "\n"
     "Options\n"
     "      --json         as JSON\n"
@@ -44,13 +46,15 @@ static int usage(const char *what, const char *word)
 static int verb_parse(int argc, char *argv[], struct ctl_options *options)
 {
     if (optind >= argc)
-        return usage("no verb given: status or pools", "");
+        return usage("no verb given: status, pools or websockets", "");
     if (optind + 1 < argc)
         return usage("one verb only, not also: ", argv[optind + 1]);
     if (strcmp(argv[optind], "status") == 0)
         options->verb = REQIVO_QUERY_STATUS;
     else if (strcmp(argv[optind], "pools") == 0)
         options->verb = REQIVO_QUERY_POOLS;
+    else if (strcmp(argv[optind], "websockets") == 0)
+        options->verb = REQIVO_QUERY_WEBSOCKETS;
     else
         return usage("unknown verb: ", argv[optind]);
     return 0;
@@ -100,7 +104,7 @@ static int print(const struct ctl_options *options, const struct rows *rows)
     else if (!options->json && rows->count)
         rows_print_table(rows, stdout);
     else if (!options->json)
-        puts("no pools");
+        puts(options->verb == REQIVO_QUERY_POOLS ? "no pools" : "no websockets");
     return fflush(stdout) == 0 ? CLI_EXIT_OK : CLI_EXIT_WRITE;
 }
 

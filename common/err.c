@@ -4,7 +4,7 @@
  *
  *   0              no failure
  *   -1 .. -4095    -errno, named and worded by libc
- *   -101xx..-111xx the table of <reqivo/error.h>; the third and second digit are the class, so that a code of
+ *   -101xx..-112xx the table of <reqivo/error.h>; the third and second digit are the class, so that a code of
  * a newer daemon that this table does not hold still has its class
  */
 #include "common/err.h"
@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ERRNO_MAX = 4095, CODES_FIRST = 10100, CODES_LAST = 11199 };
+enum { ERRNO_MAX = 4095, CODES_FIRST = 10100, CODES_LAST = 11299 };
 
 static const char *table_name(int code)
 {
@@ -132,6 +132,8 @@ const char *rqv_class_name(enum reqivo_class cls)
         return "limit";
     case REQIVO_CLASS_CANCELED:
         return "canceled";
+    case REQIVO_CLASS_WEBSOCKET:
+        return "websocket";
     }
     return "unknown";
 }

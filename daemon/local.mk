@@ -12,7 +12,7 @@ libreqivod_la_SOURCES = \
 	daemon/base/loop.c daemon/base/loop.h \
 	daemon/base/queue.c daemon/base/queue.h \
 	daemon/base/worker.c daemon/base/worker.h
-libreqivod_la_LIBADD = libhttp1.la libproto.la libcommon.la \
+libreqivod_la_LIBADD = libhttp1.la libws.la libproto.la libcommon.la \
 	$(EV_LIBS) $(HTTP_PARSER_LIBS) $(OPENSSL_LIBS) $(CARES_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(SYSTEMD_LIBS)
 
 sbin_PROGRAMS += reqivod
@@ -30,10 +30,13 @@ libreqivod_la_SOURCES += \
 	daemon/work/exchange.c daemon/work/exchange.h \
 	daemon/work/exchange_events.c daemon/work/exchange_internal.h \
 	daemon/work/target.c daemon/work/target.h \
+	daemon/work/wsession.c daemon/work/wsession.h daemon/work/wsession_internal.h \
+	daemon/work/wsession_io.c daemon/work/wsession_open.c \
 	daemon/ipc/fds.c daemon/ipc/fds.h \
 	daemon/ipc/ipc.c daemon/ipc/ipc.h \
 	daemon/ipc/peer.c daemon/ipc/peer.h \
 	daemon/ipc/peer_frames.c daemon/ipc/peer_sink.c \
+	daemon/ipc/peer_ws.c daemon/ipc/peer_ws.h \
 	daemon/ipc/query.c daemon/ipc/query.h \
 	daemon/ipc/trusts.c daemon/ipc/trusts.h
 

@@ -55,6 +55,7 @@ struct daemon {
     struct dial_net net;
     struct origins origins;
     struct exchange_env exchanges;
+    struct wsession_env wsessions;
     struct ipc ipc;
 };
 
@@ -278,11 +279,15 @@ static int exchanges_start(struct daemon *daemon)
     exchange_env_init(&daemon->exchanges, daemon->loop, &daemon->conf);
     daemon->exchanges.origins = &daemon->origins;
     daemon->exchanges.tls = daemon->net.tls;
+    wsession_env_init(&daemon->wsessions, daemon->loop, &daemon->conf);
+    daemon->wsessions.net = &daemon->net;
+    daemon->wsessions.origins = &daemon->origins;
     return 0;
 }
 
 static void exchanges_stop(struct daemon *daemon)
 {
+    wsession_env_done(&daemon->wsessions);
     loop_settle(daemon->loop);
     exchange_env_done(&daemon->exchanges);
 }
@@ -312,6 +317,7 @@ static int socket_start(struct daemon *daemon)
         .conf = &daemon->conf,
         .accounts = &daemon->accounts,
         .env = &daemon->exchanges,
+        .wsessions = &daemon->wsessions,
         .origins = &daemon->origins,
         .tls = daemon->net.tls,
         .closer = daemon->closer,

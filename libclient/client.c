@@ -146,7 +146,9 @@ static bool has_work(const struct reqivo_client *client)
         return true;
     if (rqv_buf_len(&channel->out) >= RQV_OUT_HIGH || channel->state == RQV_CHANNEL_DOWN)
         return false;
-    return !rqv_list_empty(&client->sending) || (client->waiting > 0 && rqv_channel_takes_requests(channel));
+    return !rqv_list_empty(&client->sending) ||
+           (client->waiting > (channel->state == RQV_CHANNEL_UP ? 0 : client->greeting) &&
+            rqv_channel_takes_requests(channel));
 }
 
 int rqv_client_timer_ms(const struct reqivo_client *client)

@@ -38,7 +38,7 @@ void rqv_client_greet(struct reqivo_client *client)
         .magic = RQV_WIRE_MAGIC,
         .version = RQV_WIRE_VERSION,
         .version_min = RQV_WIRE_VERSION_MIN,
-        .caps = RQV_CAP_TRAILERS | RQV_CAP_QUERY,
+        .caps = RQV_CAP_TRAILERS | RQV_CAP_QUERY | RQV_CAP_WEBSOCKET,
         .credit = RQV_WIRE_CREDIT_INITIAL,
         .name = RQV_STR("libreqivo-client/" PACKAGE_VERSION),
     };
@@ -129,7 +129,7 @@ static bool hangs(struct reqivo_client *client, uint64_t now_ms)
 {
     struct rqv_channel *channel = &client->channel;
 
-    if (channel->heard || !client->takes_queries) {
+    if (channel->heard || !(client->caps & RQV_CAP_QUERY)) {
         rqv_channel_watch(channel, now_ms);
         return false;
     }

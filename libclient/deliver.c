@@ -8,6 +8,7 @@
 #include "libclient/handle.h"
 #include "libclient/request.h"
 #include "libclient/response.h"
+#include "libclient/websocket.h"
 
 #include <errno.h>
 #include <string.h>
@@ -105,6 +106,8 @@ int rqv_exchange_deliver_parts(struct reqivo_client *client, struct rqv_exchange
 {
     int run = 0;
 
+    if (RQV_REQUEST_OF(x)->ws)
+        return rqv_websocket_deliver(client, x);
     if (RQV_REQUEST_OF(x)->verb)
         return deliver_rows(client, x);
     if (x->head_due) {
@@ -166,7 +169,7 @@ void rqv_client_cancel_all(struct reqivo_client *client)
         x->head_due = false;
         rqv_exchange_fail(client, x, REQIVO_E_CANCELED, "the handle was closed");
         x->response->err.sent = sent;
-        if (x->sync)
+        if (x->sync && !RQV_REQUEST_OF(x)->ws)
             reqivo_response_free(rqv_exchange_finish(client, x));
         else
             deliver_done(client, x);
@@ -177,6 +180,11 @@ void rqv_client_drop_all(struct reqivo_client *client)
 {
     struct rqv_list *node;
 
-    while ((node = rqv_list_first(&client->all)) != NULL)
-        reqivo_response_free(rqv_exchange_finish(client, RQV_LIST_OF(node, struct rqv_exchange, all)));
+    while ((node = rqv_list_first(&client->all)) != NULL) {
+        struct rqv_exchange *x = RQV_LIST_OF(node, struct rqv_exchange, all);
+        struct reqivo_websocket *ws = RQV_REQUEST_OF(x)->ws;
+        reqivo_response_free(rqv_exchange_finish(client, x));
+        if (ws)
+            rqv_websocket_forget(ws);
+    }
 }

@@ -7,12 +7,17 @@
 #include "libclient/handle.h"
 #include "libclient/request.h"
 #include "libclient/response.h"
+#include "libclient/websocket.h"
 
 #include <errno.h>
 
 /* The one setter of state: keeps the handle's counts. */
 static void set_state(struct reqivo_client *client, struct rqv_exchange *x, enum rqv_exchange_state state)
 {
+    bool websocket = RQV_REQUEST_OF(x)->ws != NULL;
+
+    client->greeting -= websocket && x->state == RQV_X_WAITING;
+    client->greeting += websocket && state == RQV_X_WAITING;
     client->waiting -= x->state == RQV_X_WAITING;
     client->on_channel -= x->state == RQV_X_SENT || x->state == RQV_X_ANSWERED;
     x->state = state;
@@ -47,6 +52,7 @@ static void link_up(struct reqivo_client *client, struct rqv_exchange *x, bool w
     client->pending++;
     x->state = RQV_X_WAITING;
     client->waiting++;
+    client->greeting += RQV_REQUEST_OF(x)->ws != NULL;
 }
 
 static void unlink_exchange(struct reqivo_client *client, struct rqv_exchange *x)
@@ -82,8 +88,8 @@ int rqv_exchange_submit(struct reqivo_client *client, struct reqivo_request **re
     link_up(client, x, taken->trust != NULL);
     if (client->channel.state == RQV_CHANNEL_DOWN)
         rqv_client_connect(client, x->submit_us / 1000);
-    else if (client->waiting == 1 && rqv_channel_takes_requests(&client->channel) &&
-             rqv_buf_len(&client->channel.out) < RQV_OUT_HIGH)
+    else if (client->waiting == 1 && (!taken->ws || client->channel.state == RQV_CHANNEL_UP) &&
+             rqv_channel_takes_requests(&client->channel) && rqv_buf_len(&client->channel.out) < RQV_OUT_HIGH)
         r = rqv_exchange_start(client, x);
     if (r < 0) {
         unlink_exchange(client, x);
@@ -136,7 +142,9 @@ int rqv_exchange_start(struct reqivo_client *client, struct rqv_exchange *x)
         uploaded = x->id - 1;
         r = rqv_trust_upload(request->trust, uploaded, out);
     }
-    if (r == 0 && request->verb) {
+    if (r == 0 && request->ws) {
+        r = client->caps & RQV_CAP_WEBSOCKET ? rqv_websocket_start(client, x) : REQIVO_E_VERSION;
+    } else if (r == 0 && request->verb) {
         x->offset = rqv_channel_offset(&client->channel);
         r = rqv_wire_encode_query(out, x->id, request->verb);
     } else if (r == 0) {
@@ -151,9 +159,33 @@ int rqv_exchange_start(struct reqivo_client *client, struct rqv_exchange *x)
     if (client->on_channel == 0 && client->channel.state == RQV_CHANNEL_UP)
         rqv_channel_watch(&client->channel, rqv_now_ms());
     set_state(client, x, RQV_X_SENT);
-    if (request->body.kind != RQV_BODY_NONE && request->body.length > 0)
+    if ((request->body.kind != RQV_BODY_NONE && request->body.length > 0) || request->ws)
         rqv_list_append(&client->sending, &x->sending);
     return 0;
+}
+
+/* A WebSocket needs the daemon's HELLO, and others may have gone before it: ids on the wire only grow, so it
+ * gets another one. True when it has to wait for its turn. */
+static bool put_off(struct reqivo_client *client, struct rqv_exchange *x)
+{
+    struct reqivo_request *request = RQV_REQUEST_OF(x);
+
+    if (!request->ws)
+        return false;
+    if (client->channel.state != RQV_CHANNEL_UP)
+        return true;
+    if (request->ws->renamed || x->id == client->last_id)
+        return false;
+    request->ws->renamed = true;
+    rqv_ids_del(&client->ids, x);
+    client->last_id += request->trust ? 2 : 1;
+    x->id = client->last_id;
+    x->response->id = x->id;
+    rqv_ids_put(&client->ids, x);
+    bool is_last = x->all.next == &client->all;
+    rqv_list_remove(&x->all);
+    rqv_list_append(&client->all, &x->all);
+    return !is_last;
 }
 
 void rqv_exchange_start_waiting(struct reqivo_client *client)
@@ -165,7 +197,7 @@ void rqv_exchange_start_waiting(struct reqivo_client *client)
         if (!rqv_channel_takes_requests(&client->channel) ||
             rqv_buf_len(&client->channel.out) >= RQV_OUT_HIGH)
             return;
-        if (x->state != RQV_X_WAITING)
+        if (x->state != RQV_X_WAITING || put_off(client, x))
             continue;
         int r = rqv_exchange_start(client, x);
         if (r < 0)
@@ -181,6 +213,8 @@ void rqv_exchange_notify(struct reqivo_client *client, struct rqv_exchange *x)
 
     if (x->sync || !rqv_list_empty(&x->ready))
         return;
+    if (RQV_REQUEST_OF(x)->ws && rqv_websocket_has_more(RQV_REQUEST_OF(x)->ws))
+        piece = true;
     if (x->head_due || piece || rqv_exchange_is_over(x))
         rqv_list_append(&client->ready, &x->ready);
 }
@@ -245,7 +279,7 @@ bool rqv_exchange_replay(struct reqivo_client *client, struct rqv_exchange *x)
     const struct reqivo_request *request = RQV_REQUEST_OF(x);
     bool rewinds = request->body.kind != RQV_BODY_CALLBACK || x->body_sent == 0;
 
-    if (x->replays > 0 || x->delivered || !rewinds || client->closing)
+    if (request->ws || x->replays > 0 || x->delivered || !rewinds || client->closing)
         return false;
     if (x->sent != REQIVO_SENT_NO && !rqv_request_is_idempotent(request))
         return false;

@@ -33,15 +33,16 @@ struct reqivo_client {
     uint64_t last_id;
     size_t pending;            /* length of all */
     size_t waiting;            /* in state WAITING */
+    size_t greeting;           /* of those, WebSockets, which wait for HELLO */
     size_t on_channel;         /* in state SENT or ANSWERED */
     uint64_t next_deadline_ms; /* no exchange's deadline is earlier */
     int goaway_code;
+    uint64_t caps; /* of the daemon's HELLO */
     pid_t pid;
     unsigned in_callback;
     bool in_source;  /* a body callback runs: nothing may be queued */
     bool pump_again; /* a source said "not yet" and was resumed meanwhile: asked again next turn */
     bool closing;
-    bool takes_queries; /* the daemon said so in its HELLO */
     char daemon_name[RQV_WIRE_NAME_MAX + 1];
     char goaway_detail[RQV_DETAIL_MAX];
 };

@@ -16,7 +16,9 @@ libreqivo_client_la_SOURCES = \
 	libclient/response.c libclient/response.h \
 	libclient/sync.c \
 	libclient/trust.c libclient/trust.h \
-	libclient/upload.c
+	libclient/upload.c \
+	libclient/websocket.c libclient/websocket.h \
+	libclient/websocket_frames.c libclient/websocket_records.c
 libreqivo_client_la_LIBADD = libproto.la libcommon.la
 libreqivo_client_la_LDFLAGS = $(CLIENT_LDFLAGS)
 libreqivo_client_la_DEPENDENCIES = libproto.la libcommon.la libclient/libreqivo-client.map

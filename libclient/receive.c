@@ -10,6 +10,7 @@
 #include "libclient/request.h"
 #include "libclient/response.h"
 #include "libclient/trust.h"
+#include "libclient/websocket.h"
 
 #include <errno.h>
 #include <string.h>
@@ -46,8 +47,10 @@ static int on_hello(struct reqivo_client *client, struct frame *frame)
     if (r < 0)
         return r;
     rqv_copy_text(client->daemon_name, sizeof client->daemon_name, hello.name);
-    client->takes_queries = hello.caps & RQV_CAP_QUERY;
+    client->caps = hello.caps;
     rqv_channel_greeted(&client->channel, rqv_now_ms());
+    if (client->greeting > 0)
+        rqv_exchange_start_waiting(client);
     return 0;
 }
 
@@ -244,6 +247,8 @@ static int on_done(struct reqivo_client *client, struct rqv_exchange *x, struct 
 
 static int on_exchange_frame(struct reqivo_client *client, struct rqv_exchange *x, struct frame *frame)
 {
+    if (RQV_REQUEST_OF(x)->ws && frame->header->type != RQV_WIRE_DONE)
+        return rqv_websocket_frame(client, x, frame->header, frame->payload, &frame->why);
     switch (frame->header->type) {
     case RQV_WIRE_RESPONSE:
         return on_response(client, x, frame);

@@ -44,6 +44,7 @@ struct reqivo_request {
     struct rqv_trust *trust;
     uint16_t verb; /* not 0: a QUERY, which has nothing of the above */
     reqivo_row_fn on_row;
+    struct reqivo_websocket *ws; /* not NULL: it opens a WebSocket; borrowed */
     struct rqv_exchange exchange;
 };
 

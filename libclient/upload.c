@@ -11,6 +11,7 @@
 #include "libclient/handle.h"
 #include "libclient/request.h"
 #include "libclient/response.h"
+#include "libclient/websocket.h"
 
 #include <errno.h>
 #include <string.h>
@@ -127,7 +128,8 @@ void rqv_client_pump(struct reqivo_client *client)
         if (!node)
             return;
         rqv_list_remove(node);
-        if (send_piece(client, RQV_LIST_OF(node, struct rqv_exchange, sending)))
+        struct rqv_exchange *x = RQV_LIST_OF(node, struct rqv_exchange, sending);
+        if (RQV_REQUEST_OF(x)->ws ? rqv_websocket_pump(client, x) : send_piece(client, x))
             rqv_list_append(&client->sending, node);
     }
 }

@@ -14,7 +14,8 @@
  *
  * A head or trailer section that is not complete consumes nothing (the decoder remembers how far it looked,
  * so nothing is looked at twice; the bytes may move between calls). After END every byte left is no response
- * to anything: the caller closes. Views (reason, fields, body) point into `in` of that call.
+ * to anything: the caller closes (or, after a 101 that was asked for, reads it as the new protocol). Views
+ * (reason, fields, body) point into `in` of that call.
  *
  * The strict gate (http1_gate.c), the framing function (http1_length.c) and our chunk decoder (http1_chunk.c)
  * decide; http-parser (http1_parser.c) must agree with each head, or it is refused. security.md B4,
@@ -55,6 +56,7 @@ void rqv_http1_limits_default(struct rqv_http1_limits *ret_limits);
 /* What the decoder must know of the request that is answered. */
 struct rqv_http1_request_info {
     bool is_head; /* the method was HEAD */
+    bool upgrade; /* Upgrade was asked for: a 101 is the final response, and what follows is not HTTP */
 };
 
 enum rqv_http1_body { RQV_HTTP1_NONE = 0, RQV_HTTP1_LENGTH, RQV_HTTP1_CHUNKED, RQV_HTTP1_UNTIL_CLOSE };
@@ -123,6 +125,7 @@ struct rqv_http1_decoder {
     struct rqv_fields *fields;
     enum rqv_http1_state state;
     bool is_head;
+    bool upgrade;
     bool seen;     /* a byte of this response has been seen */
     bool reusable; /* so far */
     int error;     /* in STATE_FAILED */
@@ -173,8 +176,8 @@ struct rqv_http1_framing {
 
 /* Pure. Reads status, minor and fields of `head` only. 0, REQIVO_E_RESPONSE_FRAMING or REQIVO_E_UPGRADE with
  * *ret_why. */
-int rqv_http1_framing(const struct rqv_http1_head *head, bool is_head, struct rqv_http1_framing *ret_framing,
-                      const char **ret_why);
+int rqv_http1_framing(const struct rqv_http1_head *head, const struct rqv_http1_request_info *info,
+                      struct rqv_http1_framing *ret_framing, const char **ret_why);
 
 /* Feeds gate, framing, chunk decoder and http-parser together with responses that must be refused and some
  * that must not. 0, or REQIVO_E_INTERNAL and the name of the first one that was judged wrongly. Run once at

@@ -58,6 +58,7 @@ void rqv_http1_init(struct rqv_http1_decoder *dec, const struct rqv_http1_limits
 void rqv_http1_begin(struct rqv_http1_decoder *dec, const struct rqv_http1_request_info *info)
 {
     dec->is_head = info->is_head;
+    dec->upgrade = info->upgrade;
     dec->seen = false;
     dec->reusable = true;
     dec->error = 0;
@@ -120,6 +121,7 @@ static int decode_head(struct rqv_http1_decoder *dec, const uint8_t *in, size_t 
         .head = &event->head,
         .fields = dec->fields,
     };
+    const struct rqv_http1_request_info info = {dec->is_head, dec->upgrade};
     struct rqv_http1_framing framing;
     const char *why = NULL;
     int r = rqv_http1_gate(&section, in, len, &dec->cursor, &why);
@@ -128,7 +130,7 @@ static int decode_head(struct rqv_http1_decoder *dec, const uint8_t *in, size_t 
         return 0; /* NEED, nothing consumed */
     event->head.fields = dec->fields;
     if (r > 0)
-        r = rqv_http1_framing(&event->head, dec->is_head, &framing, &why);
+        r = rqv_http1_framing(&event->head, &info, &framing, &why);
     if (r == 0)
         r = rqv_http1_parser_check(in, dec->cursor.line, &event->head, &framing, &why);
     if (r < 0)
@@ -140,7 +142,7 @@ static int decode_head(struct rqv_http1_decoder *dec, const uint8_t *in, size_t 
     event->head.content_length = framing.content_length;
     event->head.keep_alive_timeout = framing.keep_alive_timeout;
     event->head.reusable = dec->reusable;
-    return event->head.status < 200 ? interim(dec, event) : final(dec, event);
+    return event->head.status < 200 && event->head.status != 101 ? interim(dec, event) : final(dec, event);
 }
 
 static void end(struct rqv_http1_decoder *dec, struct rqv_http1_event *event)

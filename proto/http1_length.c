@@ -123,14 +123,14 @@ static enum rqv_http1_body body_kind(int status, bool is_head, const struct rqv_
     return framing->content_length >= 0 ? RQV_HTTP1_LENGTH : RQV_HTTP1_UNTIL_CLOSE;
 }
 
-int rqv_http1_framing(const struct rqv_http1_head *head, bool is_head, struct rqv_http1_framing *ret_framing,
-                      const char **ret_why)
+int rqv_http1_framing(const struct rqv_http1_head *head, const struct rqv_http1_request_info *info,
+                      struct rqv_http1_framing *ret_framing, const char **ret_why)
 {
     struct rqv_http1_framing framing = {.content_length = -1};
     struct facts facts = {.timeout = -1};
     int r;
 
-    if (head->status == 101) {
+    if (head->status == 101 && (!info->upgrade || head->minor == 0)) {
         *ret_why = "the server answers 101 to a request that asked for no upgrade";
         return REQIVO_E_UPGRADE;
     }
@@ -145,11 +145,11 @@ int rqv_http1_framing(const struct rqv_http1_head *head, bool is_head, struct rq
      * for a body. */
     if ((head->status < 200 || head->status == 204) && (framing.chunked || framing.content_length > 0))
         return refuse("a 1xx or 204 response announces a body", ret_why);
-    framing.body = body_kind(head->status, is_head, &framing);
+    framing.body = body_kind(head->status, info->is_head, &framing);
     framing.keep_alive_timeout = facts.timeout;
     /* RFC 9112 9.3. */
-    framing.reusable =
-        !facts.close && (head->minor == 1 || facts.keep_alive) && framing.body != RQV_HTTP1_UNTIL_CLOSE;
+    framing.reusable = !facts.close && head->status != 101 && (head->minor == 1 || facts.keep_alive) &&
+                       framing.body != RQV_HTTP1_UNTIL_CLOSE;
     *ret_framing = framing;
     return 0;
 }

@@ -63,7 +63,12 @@
     X(GOAWAY, 10, B)  /* id 0: no new ids; the ids listed were not started */                                \
     X(TRUST, 11, C) /* announces a set of CA certificates under this id (u32 total length); DATA follows */  \
     X(QUERY, 12, C) /* control: u16 verb; answered by INFO rows and DONE */                                  \
-    X(INFO, 13, D)  /* one row of an answer: name/value pairs as fields */
+    X(INFO, 13, D)  /* one row of an answer: name/value pairs as fields */                                   \
+    X(WS_OPEN, 14, C)   /* opens a WebSocket under this id */                                                \
+    X(WS_OPENED, 15, D) /* the server's 101, laid out as RESPONSE; again after each reconnect */             \
+    X(WS_DATA, 16, B)   /* a piece of a message, under credit; FIRST, TEXT, END: its last piece */           \
+    X(WS_CLOSE, 17, B)  /* C: close it, with this code; D: how it was closed; DONE follows */                \
+    X(WS_EVENT, 18, D)  /* lost, retrying, restored */
 
 enum rqv_wire_type {
 #define RQV_WIRE_ENUM(name, number, sender) RQV_WIRE_##name = (number),
@@ -71,8 +76,10 @@ enum rqv_wire_type {
 #undef RQV_WIRE_ENUM
 };
 
-#define RQV_FLAG_END  0x01u /* DATA, REQUEST: the last of the body */
-#define RQV_FLAG_MORE 0x02u /* GOAWAY: further ids follow in another GOAWAY */
+#define RQV_FLAG_END   0x01u /* DATA, REQUEST: the last of the body */
+#define RQV_FLAG_MORE  0x02u /* GOAWAY: further ids follow in another GOAWAY */
+#define RQV_FLAG_FIRST 0x04u /* WS_DATA: the first piece of a message (END: the last one) */
+#define RQV_FLAG_TEXT  0x08u /* WS_DATA: the message is text; the same in all pieces */
 
 struct rqv_frame_header {
     uint32_t length;
@@ -87,13 +94,15 @@ void rqv_wire_put_header(uint8_t out[RQV_WIRE_HEADER], const struct rqv_frame_he
  * in + RQV_WIRE_HEADER, the caller consumes RQV_WIRE_HEADER + length; 0: more bytes are needed, at most
  * RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX in all; REQIVO_E_WIRE with *ret_why (a static text), as soon as the
  * header is there: unknown type, reserved bits, bad length, bad id (0 where a request id is due, or the
- * reverse), or a type or flag that this side may not send. An empty DATA is refused without END. */
+ * reverse), or a type or flag that this side may not send. An empty DATA or WS_DATA is refused without END.
+ */
 int rqv_wire_next(const uint8_t *in, size_t len, bool from_library, struct rqv_frame_header *ret_header,
                   const char **ret_why);
 
 /* ---- HELLO ---- */
-#define RQV_CAP_TRAILERS 0x01u
-#define RQV_CAP_QUERY    0x02u
+#define RQV_CAP_TRAILERS  0x01u
+#define RQV_CAP_QUERY     0x02u
+#define RQV_CAP_WEBSOCKET 0x04u
 struct rqv_hello {
     uint32_t magic;
     uint16_t version, version_min;
@@ -177,7 +186,51 @@ struct rqv_goaway {
     const uint8_t *ids; /* count little-endian u64, unaligned: rqv_wire_goaway_id() */
 };
 
-enum rqv_query_verb { RQV_QUERY_STATUS = 1, RQV_QUERY_POOLS = 2 };
+/* ---- WebSockets ---- */
+#define RQV_WS_INSECURE  0x0001u /* do not verify the certificate */
+#define RQV_WS_DEFLATE   0x0002u /* offer permessage-deflate */
+#define RQV_WS_KNOWN     0x0003u
+#define RQV_WS_FOR_EVER  0xffffu /* reconnect_max: no cap on attempts */
+#define RQV_WS_WINDOW    RQV_WIRE_CREDIT_INITIAL
+#define RQV_WS_DATA_COST RQV_WIRE_HEADER /* a WS_DATA takes so much credit besides its payload */
+
+struct rqv_ws_open {
+    uint16_t reconnect_max; /* attempts after a loss; 0: none */
+    uint32_t flags;
+    uint32_t timeout_ms[RQV_T_COUNT]; /* as of a request; FIRST is the answer to the handshake */
+    uint64_t trust_id;
+    uint64_t message_max;                /* bytes of one message; 0: the default */
+    uint32_t ping_ms;                    /* silence of the server after which it is pinged; 0: never */
+    uint32_t pong_ms;                    /* time for its answer; 0: the default */
+    uint32_t idle_ms;                    /* without a message either way the session is closed; 0: never */
+    uint32_t backoff_ms, backoff_max_ms; /* before the first attempt, and at most; 0: the default */
+    struct rqv_str url;
+    struct rqv_fields fields; /* each sec-websocket-protocol among them is a subprotocol to offer */
+};
+
+#define RQV_WS_CLEAN       0x0001u /* WS_CLOSE of the daemon: both ends have closed */
+#define RQV_WS_CLOSE_KNOWN 0x0001u
+#define RQV_WIRE_CLOSE_MAX 123u /* bytes of rqv_ws_close_info.reason */
+
+struct rqv_ws_close_info {
+    uint16_t code;        /* of the close frame; 1005: it has none; 1006 from the daemon: there was none */
+    uint16_t flags;       /* RQV_WS_CLEAN */
+    uint32_t undelivered; /* from the daemon: messages of the program that did not go out whole */
+    struct rqv_str reason;
+};
+
+enum rqv_ws_event_kind { RQV_WS_LOST = 1, RQV_WS_RETRYING = 2, RQV_WS_RESTORED = 3 };
+
+struct rqv_ws_event_info {
+    uint16_t kind;        /* enum rqv_ws_event_kind */
+    uint16_t attempt;     /* RETRYING, RESTORED: from 1 */
+    uint32_t wait_ms;     /* RETRYING: until it begins */
+    uint32_t undelivered; /* LOST: messages of the program that did not go out whole and will not be sent */
+    int32_t code;         /* LOST: why */
+    struct rqv_str detail;
+};
+
+enum rqv_query_verb { RQV_QUERY_STATUS = 1, RQV_QUERY_POOLS = 2, RQV_QUERY_WEBSOCKETS = 3 };
 
 /* Encoders append one whole frame to `out`: 0, -ENOMEM, REQIVO_E_LIMIT_MEMORY, REQIVO_E_LIMIT_HEAD (too large
  * for one frame), -EINVAL (a type that is not empty, empty DATA without END); on failure nothing was
@@ -196,6 +249,11 @@ int rqv_wire_encode_empty(struct rqv_buf *out, enum rqv_wire_type type, uint64_t
 int rqv_wire_encode_trust(struct rqv_buf *out, uint64_t id, uint32_t total);
 int rqv_wire_encode_query(struct rqv_buf *out, uint64_t id, uint16_t verb);
 int rqv_wire_encode_goaway(struct rqv_buf *out, uint8_t flags, const struct rqv_goaway *goaway);
+int rqv_wire_encode_ws_open(struct rqv_buf *out, uint64_t id, const struct rqv_ws_open *open);
+int rqv_wire_encode_ws_opened(struct rqv_buf *out, uint64_t id, const struct rqv_response_head *head);
+int rqv_wire_encode_ws_data(struct rqv_buf *out, uint64_t id, uint8_t flags, struct rqv_str bytes);
+int rqv_wire_encode_ws_close(struct rqv_buf *out, uint64_t id, const struct rqv_ws_close_info *close);
+int rqv_wire_encode_ws_event(struct rqv_buf *out, uint64_t id, const struct rqv_ws_event_info *event);
 
 /* Decoders of payloads: 0, or REQIVO_E_WIRE with *ret_why (a static text). Views point into the payload.
  * Checked: every length, the limits above, unknown flags, magic, and the ranges of status, content_length,
@@ -204,7 +262,7 @@ int rqv_wire_encode_goaway(struct rqv_buf *out, uint8_t flags, const struct rqv_
 int rqv_wire_decode_hello(struct rqv_str payload, struct rqv_hello *ret_hello, const char **ret_why);
 int rqv_wire_decode_request(struct rqv_str payload, struct rqv_request_head *ret_head, const char **ret_why);
 int rqv_wire_decode_response(struct rqv_str payload, struct rqv_response_head *ret_head,
-                             const char **ret_why);
+                             const char **ret_why); /* RESPONSE, WS_OPENED */
 /* TRAILERS, INFO */
 int rqv_wire_decode_fields(struct rqv_str payload, struct rqv_fields *ret_fields, const char **ret_why);
 int rqv_wire_decode_done(struct rqv_str payload, struct rqv_done *ret_done, const char **ret_why);
@@ -212,6 +270,11 @@ int rqv_wire_decode_done(struct rqv_str payload, struct rqv_done *ret_done, cons
 int rqv_wire_decode_u32(struct rqv_str payload, uint32_t *ret_value, const char **ret_why);
 int rqv_wire_decode_verb(struct rqv_str payload, uint16_t *ret_verb, const char **ret_why);
 int rqv_wire_decode_goaway(struct rqv_str payload, struct rqv_goaway *ret_goaway, const char **ret_why);
+int rqv_wire_decode_ws_open(struct rqv_str payload, struct rqv_ws_open *ret_open, const char **ret_why);
+int rqv_wire_decode_ws_close(struct rqv_str payload, struct rqv_ws_close_info *ret_close,
+                             const char **ret_why);
+int rqv_wire_decode_ws_event(struct rqv_str payload, struct rqv_ws_event_info *ret_event,
+                             const char **ret_why);
 uint64_t rqv_wire_goaway_id(const struct rqv_goaway *goaway, size_t n);
 /* Sets the n-th id of an array of 8 * count bytes. */
 void rqv_wire_goaway_put_id(uint8_t *ids, size_t n, uint64_t id);

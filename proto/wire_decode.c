@@ -17,15 +17,15 @@
 
 /* The members that this version knows, absent ones as 0, and the bytes behind the fixed part. */
 struct reader {
-    uint8_t fixed[RQV_DONE_SIZE]; /* the largest of all */
+    uint8_t fixed[RQV_WS_OPEN_SIZE]; /* the largest of all */
     const char *at;
     size_t left;
     bool appended; /* the sender has members that are unknown here: bytes of theirs may follow the fields */
 };
 
-#define FITS(size) ((size_t)(size) <= RQV_DONE_SIZE)
+#define FITS(size) ((size_t)(size) <= RQV_WS_OPEN_SIZE)
 _Static_assert(FITS(RQV_HELLO_SIZE) && FITS(RQV_REQUEST_SIZE) && FITS(RQV_RESPONSE_SIZE) &&
-                   FITS(RQV_FIELDS_SIZE) && FITS(RQV_GOAWAY_SIZE),
+                   FITS(RQV_FIELDS_SIZE) && FITS(RQV_GOAWAY_SIZE) && FITS(RQV_DONE_SIZE),
                "reader.fixed holds every fixed part");
 
 static const char bad_fixed[] = "a fixed part that is too short or longer than its payload";
@@ -336,4 +336,96 @@ int rqv_wire_decode_goaway(struct rqv_str payload, struct rqv_goaway *ret_goaway
 uint64_t rqv_wire_goaway_id(const struct rqv_goaway *goaway, size_t n)
 {
     return rqv_get_u64(goaway->ids + 8 * n);
+}
+
+int rqv_wire_decode_ws_open(struct rqv_str payload, struct rqv_ws_open *ret_open, const char **ret_why)
+{
+    struct reader reader;
+    struct rqv_str url;
+    const char *why = open_fixed(&reader, payload, RQV_WS_OPEN_CORE, RQV_WS_OPEN_SIZE);
+    if (why)
+        return refuse(why, ret_why);
+    const uint8_t *fixed = reader.fixed;
+    size_t count = rqv_get_u16(fixed + RQV_WS_OPEN_FIELD_COUNT);
+    why = take_view(&reader, rqv_get_u16(fixed + RQV_WS_OPEN_URL_LEN), RQV_WIRE_HEAD_MAX, &url);
+    const char *fields = reader.at;
+    if (!why)
+        why = skip_fields(&reader, count);
+    if (!why)
+        why = close_reader(&reader);
+    uint32_t flags = rqv_get_u32(fixed + RQV_WS_OPEN_FLAGS);
+    if (!why && (flags & ~RQV_WS_KNOWN))
+        why = "a WS_OPEN with unknown flags";
+    if (why)
+        return refuse(why, ret_why);
+    ret_open->reconnect_max = rqv_get_u16(fixed + RQV_WS_OPEN_RECONNECT_MAX);
+    ret_open->flags = flags;
+    for (size_t i = 0; i < RQV_T_COUNT; i++)
+        ret_open->timeout_ms[i] = rqv_get_u32(fixed + RQV_WS_OPEN_TIMEOUT_MS + 4 * i);
+    ret_open->trust_id = rqv_get_u64(fixed + RQV_WS_OPEN_TRUST_ID);
+    ret_open->message_max = rqv_get_u64(fixed + RQV_WS_OPEN_MESSAGE_MAX);
+    ret_open->ping_ms = rqv_get_u32(fixed + RQV_WS_OPEN_PING_MS);
+    ret_open->pong_ms = rqv_get_u32(fixed + RQV_WS_OPEN_PONG_MS);
+    ret_open->idle_ms = rqv_get_u32(fixed + RQV_WS_OPEN_IDLE_MS);
+    ret_open->backoff_ms = rqv_get_u32(fixed + RQV_WS_OPEN_BACKOFF_MS);
+    ret_open->backoff_max_ms = rqv_get_u32(fixed + RQV_WS_OPEN_BACKOFF_MAX_MS);
+    ret_open->url = url;
+    fill_fields(fields, count, &ret_open->fields);
+    return 0;
+}
+
+int rqv_wire_decode_ws_close(struct rqv_str payload, struct rqv_ws_close_info *ret_close,
+                             const char **ret_why)
+{
+    struct reader reader;
+    struct rqv_str reason;
+    const char *why = open_fixed(&reader, payload, RQV_WS_CLOSE_CORE, RQV_WS_CLOSE_SIZE);
+    if (why)
+        return refuse(why, ret_why);
+    const uint8_t *fixed = reader.fixed;
+    why = take_view(&reader, rqv_get_u16(fixed + RQV_WS_CLOSE_REASON_LEN), RQV_WIRE_CLOSE_MAX, &reason);
+    if (!why)
+        why = close_reader(&reader);
+    uint16_t flags = rqv_get_u16(fixed + RQV_WS_CLOSE_FLAGS);
+    if (!why && (flags & ~RQV_WS_CLOSE_KNOWN))
+        why = "a WS_CLOSE with unknown flags";
+    if (why)
+        return refuse(why, ret_why);
+    *ret_close = (struct rqv_ws_close_info){
+        .code = rqv_get_u16(fixed + RQV_WS_CLOSE_CODE),
+        .flags = flags,
+        .undelivered = rqv_get_u32(fixed + RQV_WS_CLOSE_UNDELIVERED),
+        .reason = reason,
+    };
+    return 0;
+}
+
+int rqv_wire_decode_ws_event(struct rqv_str payload, struct rqv_ws_event_info *ret_event,
+                             const char **ret_why)
+{
+    struct reader reader;
+    struct rqv_str detail;
+    const char *why = open_fixed(&reader, payload, RQV_WS_EVENT_CORE, RQV_WS_EVENT_SIZE);
+    if (why)
+        return refuse(why, ret_why);
+    const uint8_t *fixed = reader.fixed;
+    why = take_view(&reader, rqv_get_u16(fixed + RQV_WS_EVENT_DETAIL_LEN), RQV_WIRE_DETAIL_MAX, &detail);
+    if (!why)
+        why = close_reader(&reader);
+    uint16_t kind = rqv_get_u16(fixed + RQV_WS_EVENT_KIND);
+    if (!why && (kind < RQV_WS_LOST || kind > RQV_WS_RESTORED))
+        why = "a WS_EVENT of an unknown kind";
+    if (!why && (int32_t)rqv_get_u32(fixed + RQV_WS_EVENT_CODE) > 0)
+        why = "a WS_EVENT with a positive code";
+    if (why)
+        return refuse(why, ret_why);
+    *ret_event = (struct rqv_ws_event_info){
+        .kind = kind,
+        .attempt = rqv_get_u16(fixed + RQV_WS_EVENT_ATTEMPT),
+        .wait_ms = rqv_get_u32(fixed + RQV_WS_EVENT_WAIT_MS),
+        .undelivered = rqv_get_u32(fixed + RQV_WS_EVENT_UNDELIVERED),
+        .code = (int32_t)rqv_get_u32(fixed + RQV_WS_EVENT_CODE),
+        .detail = detail,
+    };
+    return 0;
 }

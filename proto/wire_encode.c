@@ -123,14 +123,15 @@ int rqv_wire_encode_request(struct rqv_buf *out, uint64_t id, uint8_t flags,
     return finish(out, &header);
 }
 
-int rqv_wire_encode_response(struct rqv_buf *out, uint64_t id, const struct rqv_response_head *head)
+static int encode_response(struct rqv_buf *out, enum rqv_wire_type type, uint64_t id,
+                           const struct rqv_response_head *head)
 {
     struct rqv_str reason = cut(head->reason, RQV_WIRE_REASON_MAX);
     struct rqv_str address = cut(head->address, RQV_WIRE_ADDRESS_MAX);
     size_t size = RQV_RESPONSE_SIZE + reason.len + address.len;
     if (!add_fields_size(&size, &head->fields))
         return REQIVO_E_LIMIT_HEAD;
-    struct rqv_frame_header header = {.length = (uint32_t)size, .type = RQV_WIRE_RESPONSE, .id = id};
+    struct rqv_frame_header header = {.length = (uint32_t)size, .type = (uint8_t)type, .id = id};
     uint8_t *at;
     int r = begin(out, &header, &at);
     if (r < 0)
@@ -149,6 +150,16 @@ int rqv_wire_encode_response(struct rqv_buf *out, uint64_t id, const struct rqv_
     at = put_view(at, address);
     put_fields(at, &head->fields);
     return finish(out, &header);
+}
+
+int rqv_wire_encode_response(struct rqv_buf *out, uint64_t id, const struct rqv_response_head *head)
+{
+    return encode_response(out, RQV_WIRE_RESPONSE, id, head);
+}
+
+int rqv_wire_encode_ws_opened(struct rqv_buf *out, uint64_t id, const struct rqv_response_head *head)
+{
+    return encode_response(out, RQV_WIRE_WS_OPENED, id, head);
 }
 
 static int encode_fields(struct rqv_buf *out, enum rqv_wire_type type, uint64_t id,
@@ -204,20 +215,32 @@ int rqv_wire_encode_done(struct rqv_buf *out, uint64_t id, const struct rqv_done
     return finish(out, &header);
 }
 
-int rqv_wire_encode_data(struct rqv_buf *out, uint64_t id, uint8_t flags, struct rqv_str bytes)
+static int encode_bytes(struct rqv_buf *out, const struct rqv_frame_header *frame, struct rqv_str bytes)
 {
     if (bytes.len > RQV_WIRE_PAYLOAD_MAX)
         return REQIVO_E_LIMIT_HEAD;
-    if (bytes.len == 0 && !(flags & RQV_FLAG_END))
+    if (bytes.len == 0 && !(frame->flags & RQV_FLAG_END))
         return -EINVAL;
-    struct rqv_frame_header header = {
-        .length = (uint32_t)bytes.len, .type = RQV_WIRE_DATA, .flags = flags, .id = id};
+    struct rqv_frame_header header = *frame;
+    header.length = (uint32_t)bytes.len;
     uint8_t *at;
     int r = begin(out, &header, &at);
     if (r < 0)
         return r;
     put_view(at, bytes);
     return finish(out, &header);
+}
+
+int rqv_wire_encode_data(struct rqv_buf *out, uint64_t id, uint8_t flags, struct rqv_str bytes)
+{
+    struct rqv_frame_header header = {.type = RQV_WIRE_DATA, .flags = flags, .id = id};
+    return encode_bytes(out, &header, bytes);
+}
+
+int rqv_wire_encode_ws_data(struct rqv_buf *out, uint64_t id, uint8_t flags, struct rqv_str bytes)
+{
+    struct rqv_frame_header header = {.type = RQV_WIRE_WS_DATA, .flags = flags, .id = id};
+    return encode_bytes(out, &header, bytes);
 }
 
 static int encode_u32(struct rqv_buf *out, enum rqv_wire_type type, uint64_t id, uint32_t value)
@@ -287,4 +310,73 @@ int rqv_wire_encode_goaway(struct rqv_buf *out, uint8_t flags, const struct rqv_
 void rqv_wire_goaway_put_id(uint8_t *ids, size_t n, uint64_t id)
 {
     rqv_put_u64(ids + 8 * n, id);
+}
+
+int rqv_wire_encode_ws_open(struct rqv_buf *out, uint64_t id, const struct rqv_ws_open *open)
+{
+    if (open->url.len > RQV_WIRE_HEAD_MAX)
+        return REQIVO_E_LIMIT_HEAD;
+    size_t size = RQV_WS_OPEN_SIZE + open->url.len;
+    if (!add_fields_size(&size, &open->fields))
+        return REQIVO_E_LIMIT_HEAD;
+    struct rqv_frame_header header = {.length = (uint32_t)size, .type = RQV_WIRE_WS_OPEN, .id = id};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    rqv_put_u16(at + RQV_WS_OPEN_FIXED_LEN, RQV_WS_OPEN_SIZE);
+    rqv_put_u16(at + RQV_WS_OPEN_URL_LEN, (uint16_t)open->url.len);
+    rqv_put_u16(at + RQV_WS_OPEN_FIELD_COUNT, (uint16_t)open->fields.count);
+    rqv_put_u16(at + RQV_WS_OPEN_RECONNECT_MAX, open->reconnect_max);
+    rqv_put_u32(at + RQV_WS_OPEN_FLAGS, open->flags);
+    for (size_t i = 0; i < RQV_T_COUNT; i++)
+        rqv_put_u32(at + RQV_WS_OPEN_TIMEOUT_MS + 4 * i, open->timeout_ms[i]);
+    rqv_put_u64(at + RQV_WS_OPEN_TRUST_ID, open->trust_id);
+    rqv_put_u64(at + RQV_WS_OPEN_MESSAGE_MAX, open->message_max);
+    rqv_put_u32(at + RQV_WS_OPEN_PING_MS, open->ping_ms);
+    rqv_put_u32(at + RQV_WS_OPEN_PONG_MS, open->pong_ms);
+    rqv_put_u32(at + RQV_WS_OPEN_IDLE_MS, open->idle_ms);
+    rqv_put_u32(at + RQV_WS_OPEN_BACKOFF_MS, open->backoff_ms);
+    rqv_put_u32(at + RQV_WS_OPEN_BACKOFF_MAX_MS, open->backoff_max_ms);
+    at = put_view(at + RQV_WS_OPEN_SIZE, open->url);
+    put_fields(at, &open->fields);
+    return finish(out, &header);
+}
+
+int rqv_wire_encode_ws_close(struct rqv_buf *out, uint64_t id, const struct rqv_ws_close_info *close)
+{
+    struct rqv_str reason = cut(close->reason, RQV_WIRE_CLOSE_MAX);
+    struct rqv_frame_header header = {
+        .length = (uint32_t)(RQV_WS_CLOSE_SIZE + reason.len), .type = RQV_WIRE_WS_CLOSE, .id = id};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    rqv_put_u16(at + RQV_WS_CLOSE_FIXED_LEN, RQV_WS_CLOSE_SIZE);
+    rqv_put_u16(at + RQV_WS_CLOSE_REASON_LEN, (uint16_t)reason.len);
+    rqv_put_u16(at + RQV_WS_CLOSE_CODE, close->code);
+    rqv_put_u16(at + RQV_WS_CLOSE_FLAGS, close->flags);
+    rqv_put_u32(at + RQV_WS_CLOSE_UNDELIVERED, close->undelivered);
+    put_view(at + RQV_WS_CLOSE_SIZE, reason);
+    return finish(out, &header);
+}
+
+int rqv_wire_encode_ws_event(struct rqv_buf *out, uint64_t id, const struct rqv_ws_event_info *event)
+{
+    struct rqv_str detail = cut(event->detail, RQV_WIRE_DETAIL_MAX);
+    struct rqv_frame_header header = {
+        .length = (uint32_t)(RQV_WS_EVENT_SIZE + detail.len), .type = RQV_WIRE_WS_EVENT, .id = id};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    rqv_put_u16(at + RQV_WS_EVENT_FIXED_LEN, RQV_WS_EVENT_SIZE);
+    rqv_put_u16(at + RQV_WS_EVENT_DETAIL_LEN, (uint16_t)detail.len);
+    rqv_put_u16(at + RQV_WS_EVENT_KIND, event->kind);
+    rqv_put_u16(at + RQV_WS_EVENT_ATTEMPT, event->attempt);
+    rqv_put_u32(at + RQV_WS_EVENT_WAIT_MS, event->wait_ms);
+    rqv_put_u32(at + RQV_WS_EVENT_UNDELIVERED, event->undelivered);
+    rqv_put_u32(at + RQV_WS_EVENT_CODE, (uint32_t)event->code);
+    put_view(at + RQV_WS_EVENT_SIZE, detail);
+    return finish(out, &header);
 }

@@ -63,7 +63,8 @@ static const char *fault_of(const struct rqv_frame_header *header, bool from_lib
         return rule->with_id ? "a frame without the id it needs" : "an id on a frame that has none";
     if (header->length < rule->least || header->length > rule->greatest)
         return "a payload length that its frame type does not have";
-    if (header->type == RQV_WIRE_DATA && header->length == 0 && !(header->flags & RQV_FLAG_END))
+    if ((header->type == RQV_WIRE_DATA || header->type == RQV_WIRE_WS_DATA) && header->length == 0 &&
+        !(header->flags & RQV_FLAG_END))
         return "an empty DATA frame that ends nothing";
     return NULL;
 }

@@ -32,7 +32,14 @@
     X(GOAWAY, RQV_FLAG_MORE, RQV_FLAG_MORE, 0, RQV_GOAWAY_CORE, RQV_WIRE_PAYLOAD_MAX)                        \
     X(TRUST, 0, 0, 1, 4, 4)                                                                                  \
     X(QUERY, 0, 0, 1, 2, 2)                                                                                  \
-    X(INFO, 0, 0, 1, RQV_FIELDS_CORE, RQV_WIRE_HEAD_MAX)
+    X(INFO, 0, 0, 1, RQV_FIELDS_CORE, RQV_WIRE_HEAD_MAX)                                                     \
+    X(WS_OPEN, 0, 0, 1, RQV_WS_OPEN_CORE, RQV_WIRE_HEAD_MAX)                                                 \
+    X(WS_OPENED, 0, 0, 1, RQV_RESPONSE_CORE, RQV_WIRE_HEAD_MAX)                                              \
+    X(WS_DATA, RQV_WS_DATA_FLAGS, RQV_WS_DATA_FLAGS, 1, 0, RQV_WIRE_PAYLOAD_MAX)                             \
+    X(WS_CLOSE, 0, 0, 1, RQV_WS_CLOSE_CORE, RQV_WIRE_DONE_MAX)                                               \
+    X(WS_EVENT, 0, 0, 1, RQV_WS_EVENT_CORE, RQV_WIRE_DONE_MAX)
+
+#define RQV_WS_DATA_FLAGS (RQV_FLAG_END + RQV_FLAG_FIRST + RQV_FLAG_TEXT)
 
 enum {
     RQV_HELLO_FIXED_LEN = 0,   /* u16 */
@@ -104,6 +111,46 @@ enum {
     RQV_GOAWAY_CODE = 8,       /* i32 */
     RQV_GOAWAY_CORE = 12,
     RQV_GOAWAY_SIZE = 12,
+};
+
+enum {
+    RQV_WS_OPEN_FIXED_LEN = 0,     /* u16 */
+    RQV_WS_OPEN_URL_LEN = 2,       /* u16 */
+    RQV_WS_OPEN_FIELD_COUNT = 4,   /* u16 */
+    RQV_WS_OPEN_RECONNECT_MAX = 6, /* u16 */
+    RQV_WS_OPEN_FLAGS = 8,         /* u32 */
+    RQV_WS_OPEN_CORE = 12,
+    RQV_WS_OPEN_TIMEOUT_MS = 12,     /* u32 x 6 */
+    RQV_WS_OPEN_TRUST_ID = 36,       /* u64 */
+    RQV_WS_OPEN_MESSAGE_MAX = 44,    /* u64 */
+    RQV_WS_OPEN_PING_MS = 52,        /* u32 */
+    RQV_WS_OPEN_PONG_MS = 56,        /* u32 */
+    RQV_WS_OPEN_IDLE_MS = 60,        /* u32 */
+    RQV_WS_OPEN_BACKOFF_MS = 64,     /* u32 */
+    RQV_WS_OPEN_BACKOFF_MAX_MS = 68, /* u32 */
+    RQV_WS_OPEN_SIZE = 72,
+};
+
+enum {
+    RQV_WS_CLOSE_FIXED_LEN = 0,  /* u16 */
+    RQV_WS_CLOSE_REASON_LEN = 2, /* u16 */
+    RQV_WS_CLOSE_CODE = 4,       /* u16 */
+    RQV_WS_CLOSE_FLAGS = 6,      /* u16 */
+    RQV_WS_CLOSE_CORE = 8,
+    RQV_WS_CLOSE_UNDELIVERED = 8, /* u32 */
+    RQV_WS_CLOSE_SIZE = 12,
+};
+
+enum {
+    RQV_WS_EVENT_FIXED_LEN = 0,  /* u16 */
+    RQV_WS_EVENT_DETAIL_LEN = 2, /* u16 */
+    RQV_WS_EVENT_KIND = 4,       /* u16 */
+    RQV_WS_EVENT_ATTEMPT = 6,    /* u16 */
+    RQV_WS_EVENT_CORE = 8,
+    RQV_WS_EVENT_WAIT_MS = 8,      /* u32 */
+    RQV_WS_EVENT_UNDELIVERED = 12, /* u32 */
+    RQV_WS_EVENT_CODE = 16,        /* i32 */
+    RQV_WS_EVENT_SIZE = 20,
 };
 
 #define RQV_FIELD_LENGTHS 4 /* u16 name_len, u16 value_len in front of each field */

@@ -5,6 +5,7 @@
 #include "daemon/base/log.h"
 #include "daemon/ipc/fds.h"
 #include "daemon/ipc/peer.h"
+#include "daemon/ipc/peer_ws.h"
 
 #include <reqivo/error.h>
 
@@ -304,6 +305,11 @@ static bool all_quiet(struct ipc *ipc)
         if (!rqv_list_empty(&peer->exchange_list) || queue_len(&peer->out) > 0)
             return false;
     }
+    rqv_list_for_each (node, &ipc->use.wsessions->all) {
+        struct wsession *ws = RQV_LIST_OF(node, struct wsession, all_node);
+        if (ws->state != WS_LINGER || queue_len(&ws->out) > 0)
+            return false;
+    }
     return true;
 }
 
@@ -340,6 +346,7 @@ void ipc_drain(struct ipc *ipc)
     listener_close(ipc);
     rqv_list_for_each_safe (node, next, &ipc->peers)
         peer_goaway(RQV_LIST_OF(node, struct peer, node), REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
+    wsession_drain(ipc->use.wsessions);
     ipc->drain_until_us = loop_now_us(ipc->use.loop) + (uint64_t)ipc->use.conf->drain_ms * 1000;
     loop_timer_at(&ipc->drain, loop_now_us(ipc->use.loop) + DRAIN_STEP_US / 20);
 }
@@ -350,6 +357,7 @@ static void peer_end(struct peer *peer)
     rqv_list_for_each_safe (node, next, &peer->exchange_list)
         exchange_cancel(RQV_LIST_OF(node, struct exchange, peer_node), REQIVO_E_SHUTDOWN,
                         "the daemon stopped before the request was complete");
+    peer_ws_cancel_all(peer, REQIVO_E_SHUTDOWN, "the daemon stopped before the session was closed");
     peer_flush_now(peer);
     peer_close(peer, "the daemon stops");
 }
@@ -363,6 +371,7 @@ void ipc_done(struct ipc *ipc)
     loop_timer_stop(&ipc->hungry);
     loop_timer_stop(&ipc->drain);
     rqv_map_done(&ipc->exchanges);
+    rqv_map_done(&ipc->wsessions);
 }
 
 /* That of the listener: a peer's is the same, the system's default. 0: unknown. */
@@ -381,6 +390,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     rqv_list_init(&ipc->peers);
     rqv_list_init(&ipc->silent);
     rqv_map_init(&ipc->exchanges, params->hash_key);
+    rqv_map_init(&ipc->wsessions, params->hash_key);
     loop_io_init(&ipc->accept, params->loop, on_accept, ipc);
     loop_timer_init(&ipc->accept_pause, params->loop, on_accept_again, ipc);
     loop_timer_init(&ipc->hello, params->loop, on_hello_due, ipc);

@@ -13,6 +13,7 @@
 #include "daemon/base/loop.h"
 #include "daemon/base/worker.h"
 #include "daemon/work/exchange.h"
+#include "daemon/work/wsession.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +24,7 @@ struct ipc_params {
     const struct conf *conf;
     struct accounts *accounts;
     struct exchange_env *env;
+    struct wsession_env *wsessions;
     struct origins *origins;
     struct tls *tls;
     struct worker *closer; /* closes descriptors that strangers sent, where the kernel lets them */
@@ -44,6 +46,7 @@ struct ipc {
         size_t len, before; /* before: bytes of the peer's `out` that go first */
     } held;                 /* the end of a body: leaves with its DONE, within the callback that brought it */
     struct rqv_map exchanges; /* of all peers, by (peer, id): an idle peer keeps no table */
+    struct rqv_map wsessions; /* the same of their WebSockets */
     size_t send_buffer;       /* of the kernel, for one peer */
     unsigned count;
     uid_t overflow_uid; /* what the kernel says for a uid that it cannot map */

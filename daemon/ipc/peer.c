@@ -5,6 +5,7 @@
 #include "common/uninit.h"
 #include "daemon/base/log.h"
 #include "daemon/ipc/fds.h"
+#include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/trusts.h"
 
 #include <reqivo/error.h>
@@ -89,6 +90,7 @@ void peer_close(struct peer *peer, const char *why)
         rqv_map_del(&peer->ipc->exchanges, &x->node);
         exchange_abandon(x);
     }
+    peer_ws_abandon_all(peer);
     peer->in_flight = 0;
     if (peer->ipc->held.x && peer->ipc->held.x->owner == peer)
         peer->ipc->held.x = NULL;
@@ -164,6 +166,7 @@ static void peer_kick_all(struct peer *peer)
     peer->stalled = false;
     rqv_list_for_each_safe (node, next, &peer->exchange_list)
         exchange_kick(RQV_LIST_OF(node, struct exchange, peer_node));
+    peer_ws_kick_all(peer);
 }
 
 bool peer_flush_now(struct peer *peer)
@@ -307,7 +310,8 @@ static bool peer_turn_read(struct peer *peer, unsigned *budget)
             ipc_hungry(peer->ipc);
             return false;
         }
-        peer->hungry_ticks -= peer->hungry_ticks > 0;
+        if (peer->hungry_ticks > 0)
+            peer->hungry_ticks--;
         long n = peer_read(peer, peer->in.buf.data + peer->in.buf.end, PEER_READ);
         if (n <= 0)
             return false;

@@ -39,6 +39,7 @@ struct peer {
     struct loop_task flush; /* once CLOSED: frees the peer */
     struct queue in, out;
     struct rqv_list exchange_list; /* in order of their ids; ipc->exchanges finds them */
+    struct wsession *wsessions;    /* the newest first; ipc->wsessions finds them */
     union {
         struct rqv_list silent_node; /* SILENT: of ipc->silent */
         struct rqv_list trusts;      /* OPEN; what leaves the other list is an empty one */
@@ -50,14 +51,14 @@ struct peer {
     enum peer_state state;
     uid_t uid;
     pid_t pid;
-    unsigned in_flight;    /* exchanges */
-    unsigned hungry_ticks; /* of ipc's timer, since there was memory last */
-    bool write_blocked;    /* the kernel's buffer is full */
-    bool stalled;          /* an exchange waits for room in `out` */
-    bool held;             /* its turn came while `out` was full, or no memory was left for its frames */
-    bool hungry;           /* the latter: ipc's timer gives it another turn */
-    bool broken;           /* writing failed: closes at the end of the turn */
-    bool takes_trailers;   /* its HELLO says so */
+    unsigned in_flight;   /* exchanges and WebSockets */
+    uint8_t hungry_ticks; /* of ipc's timer, since there was memory last */
+    bool write_blocked;   /* the kernel's buffer is full */
+    bool stalled;         /* an exchange waits for room in `out` */
+    bool held;            /* its turn came while `out` was full, or no memory was left for its frames */
+    bool hungry;          /* the latter: ipc's timer gives it another turn */
+    bool broken;          /* writing failed: closes at the end of the turn */
+    bool takes_trailers;  /* its HELLO says so */
 };
 
 /* Takes the fd on success. -ENOMEM or a limit. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* peer_frames - what each frame of a program does. Whatever is not as doc/wire.md says ends this peer. */
 #include "daemon/ipc/peer.h"
+#include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/query.h"
 #include "daemon/ipc/trusts.h"
 
@@ -35,7 +36,7 @@ static bool on_hello(struct peer *peer, struct rqv_str payload)
         .magic = RQV_WIRE_MAGIC,
         .version = RQV_WIRE_VERSION,
         .version_min = RQV_WIRE_VERSION_MIN,
-        .caps = RQV_CAP_TRAILERS | RQV_CAP_QUERY,
+        .caps = RQV_CAP_TRAILERS | RQV_CAP_QUERY | RQV_CAP_WEBSOCKET,
         .instance = peer->ipc->use.instance,
         .credit = RQV_WIRE_CREDIT_INITIAL,
         .name = RQV_STR("reqivod/" PACKAGE_VERSION),
@@ -169,7 +170,8 @@ static bool on_credit(struct peer *peer, const struct rqv_frame_header *header, 
 
     if (rqv_wire_decode_u32(payload, &bytes, &why) < 0)
         return fault(peer, why);
-    if (x && exchange_credit(x, bytes) < 0)
+    struct wsession *ws = x ? NULL : peer_ws_find(peer, header->id);
+    if ((x && exchange_credit(x, bytes) < 0) || (ws && wsession_credit(ws, bytes) < 0))
         return fault(peer, "credit beyond its limit");
     return x || header->id <= peer->last_id ? true : fault(peer, "CREDIT for an id that was never used");
 }
@@ -180,6 +182,9 @@ static bool on_cancel(struct peer *peer, const struct rqv_frame_header *header)
 
     if (x)
         exchange_cancel(x, REQIVO_E_CANCELED, "canceled by the program");
+    struct wsession *ws = x ? NULL : peer_ws_find(peer, header->id);
+    if (ws)
+        wsession_cancel(ws, REQIVO_E_CANCELED, "canceled by the program");
     return x || header->id <= peer->last_id ? true : fault(peer, "CANCEL for an id that was never used");
 }
 
@@ -208,6 +213,21 @@ static bool on_query(struct peer *peer, const struct rqv_frame_header *header, s
     return true;
 }
 
+static bool on_websocket(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
+{
+    const char *why;
+
+    if (header->type == RQV_WIRE_WS_OPEN && !take_id(peer, header->id))
+        return false;
+    if (header->type == RQV_WIRE_WS_OPEN)
+        why = peer_ws_open(peer, header->id, payload);
+    else if (header->type == RQV_WIRE_WS_DATA)
+        why = peer_ws_data(peer, header, payload);
+    else
+        why = peer_ws_close(peer, header->id, payload);
+    return why ? fault(peer, why) : true;
+}
+
 bool peer_frame(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
 {
     if (peer->state == PEER_SILENT && header->type != RQV_WIRE_HELLO)
@@ -227,6 +247,10 @@ bool peer_frame(struct peer *peer, const struct rqv_frame_header *header, struct
         return on_trust(peer, header, payload);
     case RQV_WIRE_QUERY:
         return on_query(peer, header, payload);
+    case RQV_WIRE_WS_OPEN:
+    case RQV_WIRE_WS_DATA:
+    case RQV_WIRE_WS_CLOSE:
+        return on_websocket(peer, header, payload);
     case RQV_WIRE_GOAWAY:
         return true; /* it will send no more requests; it says so when it closes, too */
     default:

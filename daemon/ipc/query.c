@@ -151,6 +151,40 @@ static int answer_pools(struct peer *peer, uint64_t id, struct row *row)
     return 0;
 }
 
+static void websocket_row(struct row *row, const struct wsession *ws, uint64_t now_us)
+{
+    bool v6 = strchr(ws->target.host, ':') != NULL;
+
+    row_add(row, "origin", "%s://%s%s%s:%u", ws->target.use_tls ? "wss" : "ws", v6 ? "[" : "",
+            ws->target.host, v6 ? "]" : "", (unsigned)ws->target.port);
+    row_count(row, "uid", ws->account->uid);
+    row_add(row, "state", "%s", wsession_state_name(ws));
+    row_count(row, "age_ms", (now_us - ws->start_us) / 1000);
+    row_count(row, "sent_messages", ws->sent.messages);
+    row_count(row, "sent_bytes", ws->sent.bytes);
+    row_count(row, "received_messages", ws->received.messages);
+    row_count(row, "received_bytes", ws->received.bytes);
+    row_count(row, "queued_up", queue_len(&ws->up) + queue_len(&ws->out));
+    row_count(row, "queued_down", queue_len(&ws->in));
+    row_count(row, "attempt", ws->attempt);
+}
+
+static int answer_websockets(struct peer *peer, uint64_t id, struct row *row)
+{
+    uint64_t now_us = loop_now_us(peer->ipc->use.loop);
+
+    rqv_list_for_each (node, &peer->ipc->use.wsessions->all) {
+        struct wsession *ws = RQV_LIST_OF(node, struct wsession, all_node);
+        if (ws->account != peer->account && !sees_all(peer))
+            continue;
+        websocket_row(row, ws, now_us);
+        int rc = row_send(peer, id, row);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
 void query_answer(struct peer *peer, uint64_t id, uint16_t verb)
 {
     struct row row;
@@ -162,6 +196,8 @@ void query_answer(struct peer *peer, uint64_t id, uint16_t verb)
         done.code = answer_status(peer, id, &row);
     else if (verb == RQV_QUERY_POOLS)
         done.code = answer_pools(peer, id, &row);
+    else if (verb == RQV_QUERY_WEBSOCKETS)
+        done.code = answer_websockets(peer, id, &row);
     else
         done.code = REQIVO_E_VERSION;
     done.detail = rqv_str_from(done.code == REQIVO_E_VERSION ? "this daemon does not know that query"

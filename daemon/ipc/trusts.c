@@ -3,6 +3,8 @@
  * reason. */
 #include "daemon/ipc/trusts.h"
 
+#include "daemon/ipc/peer_ws.h"
+
 #include <reqivo/error.h>
 
 #include <errno.h>
@@ -118,6 +120,7 @@ static void on_loaded(void *owner, int code, struct trust *trust, const char *de
         if (x->step == STEP_TRUST && x->trust_id == own->id)
             exchange_kick(x);
     }
+    peer_ws_kick_all(peer);
 }
 
 int trusts_data(struct peer *peer, uint64_t id, struct rqv_str bytes, bool last)

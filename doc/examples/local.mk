@@ -31,3 +31,10 @@ doc_examples_six_lines_SOURCES = doc/examples/six_lines.c
 doc_examples_six_lines_LDADD = libreqivo-client.la
 doc_examples_six_lines_async_SOURCES = doc/examples/six_lines_async.c
 doc_examples_six_lines_async_LDADD = libreqivo-client.la
+
+# WebSocket echo clients.
+check_PROGRAMS += doc/examples/ws_echo_async doc/examples/ws_echo_sync
+doc_examples_ws_echo_async_SOURCES = doc/examples/ws_echo_async.c
+doc_examples_ws_echo_async_LDADD = libreqivo-client.la
+doc_examples_ws_echo_sync_SOURCES = doc/examples/ws_echo_sync.c
+doc_examples_ws_echo_sync_LDADD = libreqivo-client.la

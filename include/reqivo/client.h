@@ -144,12 +144,13 @@ REQIVO_API int reqivo_call(struct reqivo_client *client, struct reqivo_request *
 REQIVO_API int reqivo_get(struct reqivo_client *client, const char *url,
                           struct reqivo_response **ret_response);
 
-#define REQIVO_QUERY_STATUS 1
-#define REQIVO_QUERY_POOLS  2
+#define REQIVO_QUERY_STATUS     1
+#define REQIVO_QUERY_POOLS      2
+#define REQIVO_QUERY_WEBSOCKETS 3
 typedef void (*reqivo_row_fn)(size_t count, const char *const names[], const char *const values[],
                               void *userdata);
-/* Administration: rows of name/value pairs. verb: REQIVO_QUERY_STATUS or REQIVO_QUERY_POOLS. fn runs per row,
- * during the call. Blocks at most timeout_ms; a negative one sets no limit. Returns 0, -EINVAL, -ECHILD,
+/* Administration: rows of name/value pairs. verb: REQIVO_QUERY_STATUS, _POOLS or _WEBSOCKETS. fn runs per
+ * row, during the call. Blocks at most timeout_ms; a negative one sets no limit. Returns 0, -EINVAL, -ECHILD,
  * -ENOMEM, -EBUSY inside a callback, REQIVO_E_LIMIT_REQUESTS, or the code with which the query failed. */
 REQIVO_API int reqivo_query(struct reqivo_client *client, int verb, int timeout_ms, reqivo_row_fn fn,
                             void *userdata);

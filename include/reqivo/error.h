@@ -27,6 +27,7 @@ enum reqivo_class {
     REQIVO_CLASS_POLICY = 9,           /* refused by the daemon's policy */
     REQIVO_CLASS_LIMIT = 10,           /* a limit of the daemon or of the program was reached */
     REQIVO_CLASS_CANCELED = 11,        /* the program took the request back */
+    REQIVO_CLASS_WEBSOCKET = 12,       /* a WebSocket: its handshake, its messages, its end */
 };
 
 /* The steps of a request, in order: where it failed. */
@@ -94,7 +95,11 @@ enum reqivo_sent {
     X(LIMIT_BODY,       -11004, LIMIT,            "the response body is larger than the program allows")       \
     X(LIMIT_HEAD,       -11005, LIMIT,            "the request's head is larger than one frame holds")         \
     X(LIMIT_TRUST,      -11006, LIMIT,            "too many or too large sets of CA certificates")             \
-    X(CANCELED,         -11101, CANCELED,         "the request was canceled")
+    X(CANCELED,         -11101, CANCELED,         "the request was canceled")                                 \
+    X(WEBSOCKET_HANDSHAKE, -11201, WEBSOCKET,     "the server's answer opens no WebSocket")                    \
+    X(WEBSOCKET_PROTOCOL,  -11202, WEBSOCKET,     "a WebSocket frame or message violates its protocol")        \
+    X(WEBSOCKET_CLOSED,    -11203, WEBSOCKET,     "the WebSocket is closed or was lost")                       \
+    X(WEBSOCKET_LIMIT,     -11204, WEBSOCKET,     "a WebSocket message is over a limit")
 /* clang-format on */
 
 enum reqivo_error {

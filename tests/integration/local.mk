@@ -36,3 +36,7 @@ EXTRA_DIST += tests/integration/cases.py tests/integration/drivers.py tests/inte
 # what is installed and packed, and the program behind `./dev run`
 dist_check_SCRIPTS += tests/integration/test_install.py tests/integration/test_run.py
 TESTS += tests/integration/test_install.py tests/integration/test_run.py
+
+# WebSockets, by the echo clients of doc/examples/
+dist_check_SCRIPTS += tests/integration/test_websocket.py
+TESTS += tests/integration/test_websocket.py

@@ -506,7 +506,7 @@ def source(*parts):
 def manual(world):
     """Every flag, fact and exit code of the program stands in its manual, and none beyond."""
     page = source('doc', 'man', 'reqivo.1')
-    flags = set(re.findall(r'--([a-z-]+)', text_of(world.ours('--help'))))
+    flags = set(re.findall(r'--([a-z-]+)', text_of(world.ours('--help')) + text_of(rt.run([rt.program('reqivo'), 'ws', '--help']))))
     in_page = set(re.findall(r'Fl Fl ([a-z-]+)', page)) - {'data-ascii'}
     rt.equal(sorted(in_page), sorted(flags), 'flags')
     facts = set(re.findall(r'\{"([a-z_]+)", FACT_', source('cli', 'writeout.c')))

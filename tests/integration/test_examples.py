@@ -74,8 +74,8 @@ class Examples:
         rt.contains(done.stdout, b'repeating it is safe')
 
     def complete(self):
-        """No example is forgotten here."""
-        names = {name[:-2] for name in os.listdir(os.path.join(rt.srcdir(), 'doc', 'examples')) if name.endswith('.c')}
+        """No example is forgotten here; test_websocket.py runs the echo clients."""
+        names = {name[:-2] for name in os.listdir(os.path.join(rt.srcdir(), 'doc', 'examples')) if name.endswith('.c') and not name.startswith('ws_')}
         rt.equal(names - self.ran, set(), 'examples that did not run')
 
 

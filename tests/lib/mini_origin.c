@@ -269,6 +269,9 @@ void mini_env_open(struct mini_env *env)
     ck_assert_int_eq(origins_init(&env->origins, &env->net, key), 0);
     exchange_env_init(&env->exchanges, env->loop, &env->conf);
     env->exchanges.origins = &env->origins;
+    wsession_env_init(&env->wsessions, env->loop, &env->conf);
+    env->wsessions.net = &env->net;
+    env->wsessions.origins = &env->origins;
     loop_timer_init(&env->tick, env->loop, on_tick, env);
 }
 
@@ -278,6 +281,8 @@ void mini_env_close(struct mini_env *env)
     origins_done(&env->origins);
     loop_settle(env->loop);
     ck_assert_uint_eq(env->exchanges.live, 0);
+    wsession_env_done(&env->wsessions);
+    loop_settle(env->loop);
     exchange_env_done(&env->exchanges);
     for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
         ck_assert_msg(env->accounts.used[kind] == 0, "%zu of kind %d were not given back",

@@ -15,6 +15,7 @@
 #include "daemon/base/queue.h"
 #include "daemon/upstream/origins.h"
 #include "daemon/work/exchange.h"
+#include "daemon/work/wsession.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,6 +74,7 @@ struct mini_env {
     struct dial_net net;
     struct origins origins;
     struct exchange_env exchanges;
+    struct wsession_env wsessions;
     struct loop_timer tick;
     const unsigned *watched;
     unsigned least;

@@ -12,8 +12,16 @@ int wire_any_decode(struct rqv_str payload, struct wire_any *ret_any, const char
         return rqv_wire_decode_hello(payload, &ret_any->hello, ret_why);
     case RQV_WIRE_REQUEST:
         return rqv_wire_decode_request(payload, &ret_any->request, ret_why);
+    case RQV_WIRE_WS_OPEN:
+        return rqv_wire_decode_ws_open(payload, &ret_any->ws_open, ret_why);
+    case RQV_WIRE_WS_CLOSE:
+        return rqv_wire_decode_ws_close(payload, &ret_any->ws_close, ret_why);
+    case RQV_WIRE_WS_EVENT:
+        return rqv_wire_decode_ws_event(payload, &ret_any->ws_event, ret_why);
+    case RQV_WIRE_WS_OPENED:
     case RQV_WIRE_RESPONSE:
         return rqv_wire_decode_response(payload, &ret_any->response, ret_why);
+    case RQV_WIRE_WS_DATA:
     case RQV_WIRE_DATA:
         ret_any->data = payload;
         return 0;
@@ -56,6 +64,16 @@ int wire_any_encode(struct rqv_buf *out, const struct wire_any *any)
         return rqv_wire_encode_hello(out, &any->hello);
     case RQV_WIRE_REQUEST:
         return rqv_wire_encode_request(out, header->id, header->flags, &any->request);
+    case RQV_WIRE_WS_OPEN:
+        return rqv_wire_encode_ws_open(out, header->id, &any->ws_open);
+    case RQV_WIRE_WS_OPENED:
+        return rqv_wire_encode_ws_opened(out, header->id, &any->response);
+    case RQV_WIRE_WS_DATA:
+        return rqv_wire_encode_ws_data(out, header->id, header->flags, any->data);
+    case RQV_WIRE_WS_CLOSE:
+        return rqv_wire_encode_ws_close(out, header->id, &any->ws_close);
+    case RQV_WIRE_WS_EVENT:
+        return rqv_wire_encode_ws_event(out, header->id, &any->ws_event);
     case RQV_WIRE_RESPONSE:
         return rqv_wire_encode_response(out, header->id, &any->response);
     case RQV_WIRE_DATA:
@@ -143,6 +161,28 @@ static bool same_goaway(const struct rqv_goaway *a, const struct rqv_goaway *b)
     return true;
 }
 
+static bool same_ws_open(const struct rqv_ws_open *a, const struct rqv_ws_open *b)
+{
+    return a->reconnect_max == b->reconnect_max && a->flags == b->flags &&
+           same_bytes(a->timeout_ms, b->timeout_ms, sizeof a->timeout_ms) && a->trust_id == b->trust_id &&
+           a->message_max == b->message_max && a->ping_ms == b->ping_ms && a->pong_ms == b->pong_ms &&
+           a->idle_ms == b->idle_ms && a->backoff_ms == b->backoff_ms &&
+           a->backoff_max_ms == b->backoff_max_ms && same_str(a->url, b->url) &&
+           same_fields(&a->fields, &b->fields);
+}
+
+static bool same_ws_close(const struct rqv_ws_close_info *a, const struct rqv_ws_close_info *b)
+{
+    return a->code == b->code && a->flags == b->flags && a->undelivered == b->undelivered &&
+           same_str(a->reason, b->reason);
+}
+
+static bool same_ws_event(const struct rqv_ws_event_info *a, const struct rqv_ws_event_info *b)
+{
+    return a->kind == b->kind && a->attempt == b->attempt && a->wait_ms == b->wait_ms &&
+           a->undelivered == b->undelivered && a->code == b->code && same_str(a->detail, b->detail);
+}
+
 bool wire_any_equal(const struct wire_any *a, const struct wire_any *b)
 {
     if (a->header.type != b->header.type || a->header.flags != b->header.flags ||
@@ -153,8 +193,16 @@ bool wire_any_equal(const struct wire_any *a, const struct wire_any *b)
         return same_hello(&a->hello, &b->hello);
     case RQV_WIRE_REQUEST:
         return same_request(&a->request, &b->request);
+    case RQV_WIRE_WS_OPEN:
+        return same_ws_open(&a->ws_open, &b->ws_open);
+    case RQV_WIRE_WS_CLOSE:
+        return same_ws_close(&a->ws_close, &b->ws_close);
+    case RQV_WIRE_WS_EVENT:
+        return same_ws_event(&a->ws_event, &b->ws_event);
+    case RQV_WIRE_WS_OPENED:
     case RQV_WIRE_RESPONSE:
         return same_response(&a->response, &b->response);
+    case RQV_WIRE_WS_DATA:
     case RQV_WIRE_DATA:
         return same_str(a->data, b->data);
     case RQV_WIRE_CREDIT:
@@ -201,6 +249,13 @@ bool wire_any_inside(const struct wire_any *any, struct rqv_str payload)
     case RQV_WIRE_REQUEST:
         return inside(any->request.method, payload) && inside(any->request.url, payload) &&
                fields_inside(&any->request.fields, payload);
+    case RQV_WIRE_WS_OPEN:
+        return inside(any->ws_open.url, payload) && fields_inside(&any->ws_open.fields, payload);
+    case RQV_WIRE_WS_CLOSE:
+        return inside(any->ws_close.reason, payload);
+    case RQV_WIRE_WS_EVENT:
+        return inside(any->ws_event.detail, payload);
+    case RQV_WIRE_WS_OPENED:
     case RQV_WIRE_RESPONSE:
         return inside(any->response.reason, payload) && inside(any->response.address, payload) &&
                fields_inside(&any->response.fields, payload);
@@ -212,6 +267,7 @@ bool wire_any_inside(const struct wire_any *any, struct rqv_str payload)
     case RQV_WIRE_GOAWAY:
         return inside(any->goaway.detail, payload) &&
                inside((struct rqv_str){(const char *)any->goaway.ids, any->goaway.count * 8}, payload);
+    case RQV_WIRE_WS_DATA:
     case RQV_WIRE_DATA:
         return inside(any->data, payload);
     default:

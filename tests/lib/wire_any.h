@@ -22,6 +22,9 @@ struct wire_any {
         struct rqv_response_head response;
         struct rqv_done done;
         struct rqv_goaway goaway;
+        struct rqv_ws_open ws_open;
+        struct rqv_ws_close_info ws_close;
+        struct rqv_ws_event_info ws_event;
         struct rqv_fields fields; /* TRAILERS, INFO */
         struct rqv_str data;
         uint32_t bytes; /* CREDIT, TRUST */

@@ -7,8 +7,9 @@ import re
 import gate
 
 WIDTH = {"u8": 1, "u16": 2, "u32": 4, "i32": 4, "u64": 8, "i64": 8}
-PAYLOADS = {"HELLO": "HELLO", "REQUEST": "REQUEST", "RESPONSE": "RESPONSE", "TRAILERS and INFO": "FIELDS",
-            "DONE": "DONE", "GOAWAY": "GOAWAY"}
+PAYLOADS = {"HELLO": "HELLO", "REQUEST": "REQUEST", "RESPONSE and WS_OPENED": "RESPONSE", "TRAILERS and INFO": "FIELDS",
+            "DONE": "DONE", "GOAWAY": "GOAWAY",
+            "WS_OPEN": "WS_OPEN", "WS_CLOSE": "WS_CLOSE", "WS_EVENT": "WS_EVENT"}
 
 
 def number(text, known):
@@ -37,6 +38,7 @@ def header(src):
         rows = re.findall(r"^    RQV_%s_(\w+) = (\d+),(?: +/\* ([^*]+) \*/)?" % payload, layout, re.M)
         layouts[payload] = [(name.lower(), int(at), kind) for name, at, kind in rows]
         known.update({"RQV_%s_%s" % (payload, name): int(at) for name, at, _ in rows})
+    macros(layout, r"RQV_WS_DATA_FLAGS", known)
     rules = {}
     for name, *cells in re.findall(r"\bX\((\w+), ([^,]+), ([^,]+), ([^,]+), ([^,]+), ([^,)]+)\)", layout):
         if name in frames:
@@ -62,7 +64,8 @@ def tables(text):
 
 
 def frame_problems(rows, known, frames, rules):
-    flags = {0: "-", known["RQV_FLAG_END"]: "END", known["RQV_FLAG_MORE"]: "MORE"}
+    bits = [(known["RQV_FLAG_" + name], name) for name in ("END", "MORE", "FIRST", "TEXT")]
+    flags = {mask: ", ".join(name for bit, name in bits if mask & bit) or "-" for mask in range(16)}
     want = []
     for name, (value, sender) in frames.items():
         library, daemon, with_id, least, greatest = rules.get(name, [0] * 5)

@@ -228,7 +228,7 @@ START_TEST(the_second_parser_can_object)
 
     ck_assert_int_eq(rqv_http1_gate(&section, in, sizeof(text) - 1, &cursor, &why), 1);
     ck_assert_uint_eq(cursor.line, sizeof(text) - 1);
-    ck_assert_int_eq(rqv_http1_framing(&head, false, &framing, &why), 0);
+    ck_assert_int_eq(rqv_http1_framing(&head, &(struct rqv_http1_request_info){0}, &framing, &why), 0);
     ck_assert_int_eq(rqv_http1_parser_check(in, cursor.line, &head, &framing, &why), 0);
     wrong = framing;
     wrong.content_length = 6;
@@ -251,6 +251,40 @@ START_TEST(the_second_parser_can_object)
 }
 END_TEST
 
+START_TEST(a_switch_that_was_asked_for_ends_http)
+{
+    static const char text[] =
+        "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81";
+    struct rqv_http1_limits own_limits;
+    struct rqv_http1_decoder own;
+    struct rqv_http1_event got;
+    const struct rqv_http1_request_info info = {.upgrade = true};
+    const uint8_t *in = (const uint8_t *)text;
+    size_t head = sizeof(text) - 2;
+
+    rqv_http1_limits_default(&own_limits);
+    rqv_http1_init(&own, &own_limits, &scratch);
+    for (size_t split = 1; split < sizeof(text) - 1; split++) {
+        rqv_http1_begin(&own, &info);
+        ck_assert_int_eq(rqv_http1_decode(&own, in, split, &got), 0);
+        ck_assert_int_eq(got.type, split < head ? RQV_HTTP1_NEED : RQV_HTTP1_HEAD);
+        if (split < head)
+            ck_assert_int_eq(rqv_http1_decode(&own, in, sizeof(text) - 1, &got), 0);
+        ck_assert_int_eq(got.type, RQV_HTTP1_HEAD);
+        ck_assert_int_eq(got.head.status, 101);
+        ck_assert_uint_eq(got.consumed, head);
+        ck_assert(!got.head.reusable);
+        ck_assert_int_eq(rqv_http1_decode(&own, in + head, 1, &got), 0);
+        ck_assert_int_eq(got.type, RQV_HTTP1_END);
+        ck_assert_uint_eq(got.consumed, 0);
+        ck_assert(!got.reusable);
+    }
+    rqv_http1_begin(&own, &info);
+    ck_assert_int_eq(rqv_http1_decode(&own, (const uint8_t *)"HTTP/1.0 101 X\r\n\r\n", 18, &got),
+                     REQIVO_E_UPGRADE);
+}
+END_TEST
+
 START_TEST(canaries)
 {
     const char *which = "none";
@@ -266,6 +300,7 @@ static Suite *suite(void)
     UNIT_TCASE(s, "events", one_event_a_call, chunks_one_event_a_call, chunks_end_in_one_call,
                interim_then_final, begin_forgets_everything, failures_stay, eof_in_each_state,
                an_empty_buffer_may_be_null, a_gibibyte_costs_one_call, limits_over_the_hard_ones_are_cut);
+    UNIT_TCASE(s, "upgrade", a_switch_that_was_asked_for_ends_http);
     UNIT_TCASE(s, "parser", the_second_parser_can_object, canaries);
     return s;
 }

@@ -36,7 +36,8 @@ static int frame(const struct framing_case *c, struct rqv_http1_framing *ret_fra
     struct rqv_http1_head head = {.fields = &fields, .status = c->status, .minor = c->minor};
 
     split_fields(c->fields, &fields);
-    return rqv_http1_framing(&head, c->is_head, ret_framing, ret_why);
+    return rqv_http1_framing(&head, &(struct rqv_http1_request_info){.is_head = c->is_head}, ret_framing,
+                             ret_why);
 }
 
 #define E_FRAMING REQIVO_E_RESPONSE_FRAMING

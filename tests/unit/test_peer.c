@@ -62,6 +62,7 @@ static struct world *world_open(void)
                                 .conf = &w.env.conf,
                                 .accounts = &w.env.accounts,
                                 .env = &w.env.exchanges,
+                                .wsessions = &w.env.wsessions,
                                 .origins = &w.env.origins,
                                 .instance = 42,
                                 .hash_key = {5, 6}};

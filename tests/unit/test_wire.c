@@ -45,6 +45,11 @@ static const struct expected expected[] = {
     {RQV_WIRE_TRUST, true, false, true, 0, 0, 4, 4},
     {RQV_WIRE_QUERY, true, false, true, 0, 0, 2, 2},
     {RQV_WIRE_INFO, false, true, true, 0, 0, 4, 61440},
+    {RQV_WIRE_WS_OPEN, true, false, true, 0, 0, 12, 61440},
+    {RQV_WIRE_WS_OPENED, false, true, true, 0, 0, 20, 61440},
+    {RQV_WIRE_WS_DATA, true, true, true, 13, 13, 1, 65536},
+    {RQV_WIRE_WS_CLOSE, true, true, true, 0, 0, 8, 4096},
+    {RQV_WIRE_WS_EVENT, false, true, true, 0, 0, 8, 4096},
 };
 
 static int next_of(const struct rqv_frame_header *header, size_t have, bool from_library)
@@ -103,7 +108,7 @@ START_TEST(unknown_types_and_reserved_bits_are_refused)
 {
     for (unsigned type = 0; type < 256; type++) {
         struct rqv_frame_header header = {0, (uint8_t)type, 0, 1};
-        if (type >= RQV_WIRE_HELLO && type <= RQV_WIRE_INFO)
+        if (type >= RQV_WIRE_HELLO && type <= RQV_WIRE_WS_EVENT)
             continue;
         ck_assert_int_eq(next_of(&header, RQV_WIRE_HEADER, true), REQIVO_E_WIRE);
         ck_assert_int_eq(next_of(&header, RQV_WIRE_HEADER, false), REQIVO_E_WIRE);

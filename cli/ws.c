@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* ws - see ws.h. One loop waits for stdin and for the handle; what the server does not take yet is left in
+ * stdin. */
+#include "cli/ws.h"
+
+#include "cli/exit.h"
+#include "cli/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <reqivo/client.h>
+#include <reqivo/websocket.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BLOCK 65536
+
+static const char help_text[] =
+    "Usage: reqivo ws [OPTION]... URL\n"
+    "Sends each line of stdin as a message, and prints each message as a line.\n"
+    "\n"
+    "      --binary             blocks of stdin are binary messages, and what comes is printed as it is\n"
+    "      --cacert FILE        trust these certificates (PEM) instead of the system's\n"
+    "      --compress           offer permessage-deflate\n"
+    "  -H, --header FIELD       add 'Name: value' to the handshake\n"
+    "  -k, --insecure           do not verify the certificate\n"
+    "      --ping-interval S    ping the server after so many silent seconds\n"
+    "      --reconnect N        after a loss, connect again up to N times\n"
+    "      --socket PATH        where reqivod listens\n"
+    "      --subprotocol NAME   offer it; may be repeated, the best first\n"
+    "  -h, --help               this text\n"
+    "\n"
+    "Exit codes: 0 when both sides have closed, else as of reqivo(1).\n";
+
+struct ws_run {
+    struct reqivo_request *request;
+    struct reqivo_client *client;
+    struct reqivo_websocket *ws;
+    struct reqivo_websocket_options options;
+    const char *socket;
+    bool binary, over, full, input_ended;
+    int exit;
+    size_t used;
+    char block[BLOCK];
+};
+
+static int complain(int exit, const char *why, const char *detail)
+{
+    fprintf(stderr, "reqivo: (%d) %s%s%s\n", exit, why, detail[0] ? ": " : "", detail);
+    return exit;
+}
+
+/* ---- what the session tells ---- */
+
+static void on_message(struct reqivo_websocket *ws, const struct reqivo_message *message, void *userdata)
+{
+    struct ws_run *run = userdata;
+    bool ok = fwrite(message->bytes, 1, message->size, stdout) == message->size;
+
+    if (message->last && !run->binary)
+        ok = putchar('\n') != EOF && ok;
+    if (message->last)
+        ok = fflush(stdout) == 0 && ok;
+    if (!ok) {
+        run->exit = CLI_EXIT_WRITE;
+        reqivo_websocket_close(ws, 1001, NULL);
+    }
+}
+
+static void on_event(struct reqivo_websocket *ws, const struct reqivo_websocket_event *event, void *userdata)
+{
+    (void)ws;
+    (void)userdata;
+    if (event->kind == REQIVO_WEBSOCKET_LOST)
+        fprintf(stderr, "reqivo: lost: %s; %u undelivered\n", reqivo_error_text(event->code),
+                event->undelivered);
+    else if (event->kind == REQIVO_WEBSOCKET_RETRYING)
+        fprintf(stderr, "reqivo: attempt %u in %u ms\n", event->attempt, event->wait_ms);
+    else
+        fprintf(stderr, "reqivo: restored\n");
+}
+
+static void on_drain(struct reqivo_websocket *ws, void *userdata)
+{
+    struct ws_run *run = userdata;
+
+    (void)ws;
+    run->full = false;
+}
+
+static void on_close(struct reqivo_websocket *ws, void *userdata)
+{
+    struct ws_run *run = userdata;
+    int code = reqivo_websocket_error(ws);
+
+    run->over = true;
+    if (code < 0 && run->exit == 0)
+        run->exit = complain(cli_exit_of(code, REQIVO_PHASE_BODY), reqivo_error_text(code),
+                             reqivo_websocket_detail(ws));
+    reqivo_websocket_free(ws);
+    run->ws = NULL;
+}
+
+/* ---- stdin ---- */
+
+/* Sends what is whole. False when the server takes nothing now. */
+static bool send_block(struct ws_run *run)
+{
+    size_t at = 0;
+
+    while (run->ws && at < run->used && !run->full) {
+        const char *end = run->binary ? NULL : memchr(run->block + at, '\n', run->used - at);
+        size_t len = end ? (size_t)(end - run->block) - at : run->used - at;
+        bool last = run->binary || end || run->input_ended;
+        if (!last && run->used - at < BLOCK && at + len < BLOCK)
+            break; /* a line that is not whole and may become it */
+        int r = reqivo_websocket_send_part(run->ws, run->binary ? REQIVO_BINARY : REQIVO_TEXT,
+                                           run->block + at, len, last);
+        run->full = r == -EAGAIN;
+        if (r < 0)
+            break;
+        at += len + (end ? 1 : 0);
+    }
+    memmove(run->block, run->block + at, run->used - at);
+    run->used -= at;
+    return !run->full;
+}
+
+static void read_input(struct ws_run *run)
+{
+    ssize_t n = read(STDIN_FILENO, run->block + run->used, BLOCK - run->used);
+
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    run->input_ended = n <= 0;
+    run->used += n > 0 ? (size_t)n : 0;
+}
+
+static void turn(struct ws_run *run)
+{
+    bool reads = !run->full && !run->input_ended && run->used < BLOCK;
+    struct pollfd fds[2] = {
+        {.fd = reqivo_client_fd(run->client), .events = (short)reqivo_client_events(run->client)},
+        {.fd = reads ? STDIN_FILENO : -1, .events = POLLIN},
+    };
+
+    if (poll(fds, 2, reqivo_client_timeout_ms(run->client)) < 0 && errno != EINTR)
+        run->over = true;
+    if (fds[1].revents)
+        read_input(run);
+    reqivo_client_process(run->client);
+    reqivo_client_dispatch(run->client);
+    if (run->ws && send_block(run) && run->input_ended && run->used == 0)
+        reqivo_websocket_close(run->ws, 1000, NULL);
+}
+
+/* ---- options ---- */
+
+static int add_header(struct ws_run *run, char *text)
+{
+    char *colon = strchr(text, ':');
+
+    if (!colon)
+        return -EINVAL;
+    *colon = '\0';
+    return reqivo_request_add_field(run->request, text, colon + 1);
+}
+
+static int number(const char *text, uint32_t unit, unsigned *ret_value)
+{
+    uint32_t ms;
+
+    if (!cli_seconds_parse(text, &ms))
+        return -EINVAL;
+    *ret_value = ms / (1000 / unit);
+    return 0;
+}
+
+static int option(struct ws_run *run, int c)
+{
+    switch (c) {
+    case 'b':
+        run->binary = true;
+        return 0;
+    case 'C':
+        return reqivo_request_set_ca_file(run->request, optarg);
+    case 'z':
+        run->options.compress = 1;
+        return 0;
+    case 'H':
+        return add_header(run, optarg);
+    case 'k':
+        return reqivo_request_set_verify(run->request, 0);
+    case 'p':
+        return number(optarg, 1000, &run->options.ping_ms);
+    case 'r':
+        return number(optarg, 1, &run->options.reconnect);
+    case 's':
+        run->socket = optarg;
+        return 0;
+    case 'P':
+        return reqivo_request_add_field(run->request, "Sec-WebSocket-Protocol", optarg);
+    default:
+        return -EINVAL;
+    }
+}
+
+static const struct option names[] = {{"binary", no_argument, NULL, 'b'},
+                                      {"cacert", required_argument, NULL, 'C'},
+                                      {"compress", no_argument, NULL, 'z'},
+                                      {"header", required_argument, NULL, 'H'},
+                                      {"insecure", no_argument, NULL, 'k'},
+                                      {"ping-interval", required_argument, NULL, 'p'},
+                                      {"reconnect", required_argument, NULL, 'r'},
+                                      {"socket", required_argument, NULL, 's'},
+                                      {"subprotocol", required_argument, NULL, 'P'},
+                                      {"help", no_argument, NULL, 'h'},
+                                      {NULL, 0, NULL, 0}};
+
+/* The options need a request, which needs the URL: the first scan puts that last. */
+static int parse(struct ws_run *run, int argc, char *argv[])
+{
+    int c, r;
+
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, ":H:kh", names, NULL)) != -1) {
+        if (c == 'h') {
+            fputs(help_text, stdout);
+            run->over = true;
+            return 0;
+        }
+    }
+    if (optind + 1 != argc)
+        return complain(CLI_EXIT_USAGE, "one URL is needed; try 'reqivo ws --help'", "");
+    r = reqivo_request_new("GET", argv[optind], &run->request);
+    optind = 0;
+    while (r == 0 && (c = getopt_long(argc, argv, ":H:kh", names, NULL)) != -1) {
+        r = option(run, c);
+        if (r == -EINVAL)
+            return complain(CLI_EXIT_USAGE, "not usable; try 'reqivo ws --help'",
+                            optarg ? optarg : argv[optind - 1]);
+    }
+    return r < 0 ? complain(cli_exit_of(r, REQIVO_PHASE_NONE), reqivo_error_text(r), "") : 0;
+}
+
+static int start(struct ws_run *run)
+{
+    char why[512] = "";
+    int r = reqivo_open(run->socket, &run->client);
+
+    if (r < 0)
+        reqivo_open_error(run->socket, why, sizeof(why));
+    else
+        r = reqivo_websocket_open(run->client, &run->request, &run->options, &run->ws);
+    return r < 0 ? complain(cli_exit_of(r, REQIVO_PHASE_IPC), reqivo_error_text(r), why) : 0;
+}
+
+int cli_ws(int argc, char *argv[])
+{
+    static const struct reqivo_websocket_callbacks callbacks = {
+        .on_message = on_message, .on_event = on_event, .on_drain = on_drain, .on_close = on_close};
+    struct ws_run *run = calloc(1, sizeof(*run));
+
+    if (!run)
+        return CLI_EXIT_MEMORY;
+    run->options = (struct reqivo_websocket_options){.callbacks = &callbacks, .userdata = run, .pieces = 1};
+    int exit = parse(run, argc, argv);
+    if (exit == 0 && !run->over)
+        exit = start(run);
+    while (exit == 0 && !run->over)
+        turn(run);
+    exit = exit ? exit : run->exit;
+    reqivo_websocket_free(run->ws);
+    reqivo_request_free(run->request);
+    reqivo_close(run->client);
+    free(run);
+    return exit;
+}

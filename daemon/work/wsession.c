@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: MIT */
+/* wsession - see wsession.h: birth, states, time, loss and reconnect, the end. */
+#include "daemon/work/wsession.h"
+
+#include "daemon/base/log.h"
+#include "daemon/net/policy.h"
+#include "daemon/work/wsession_internal.h"
+
+#include <reqivo/error.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define HEAD_MAX       131072
+#define IN_MAX         262144
+#define OUT_MAX        524288
+#define UP_MAX         (RQV_WS_WINDOW + RQV_WIRE_PAYLOAD_MAX + 4096)
+#define CLOSE_MS       5000 /* for the other end's close frame */
+#define LINGER_MS      2000 /* for the end of the connection, after both */
+#define PONG_MS        10000
+#define BACKOFF_MS     500
+#define BACKOFF_MAX_MS 30000
+
+void wsession_env_init(struct wsession_env *env, struct loop *loop, const struct conf *conf)
+{
+    memset(env, 0, sizeof *env);
+    env->loop = loop;
+    env->conf = conf;
+    rqv_list_init(&env->all);
+    rqv_http1_limits_default(&env->limits);
+}
+
+const char *wsession_state_name(const struct wsession *ws)
+{
+    static const char *const names[] = {"trust",   "dialing",    "handshake", "open",
+                                        "closing", "reconnects", "lingers",   "gone"};
+
+    return names[ws->state];
+}
+
+void wsession_set_state(struct wsession *ws, enum wsession_state state)
+{
+    log_debug("websocket %llu to %s: %s", (unsigned long long)ws->id, ws->target.host,
+              wsession_state_name(ws));
+    ws->state = state;
+    ws->state_us = loop_now_us(ws->env->loop);
+}
+
+int wsession_fail(struct wsession *ws, int code, int phase, const char *why)
+{
+    ws->err = (struct rqv_err){0};
+    rqv_err_set(&ws->err, code, phase, "%s", why);
+    if (ws->stream && code == REQIVO_E_RESET)
+        ws->err.sys_errno = stream_errno(ws->stream);
+    ws->err.sent = ws->ever_open ? REQIVO_SENT_YES : ws->stream ? REQIVO_SENT_UNKNOWN : REQIVO_SENT_NO;
+    return code;
+}
+
+/* ---- birth ---- */
+
+static uint32_t effective_timeout(const struct conf *conf, uint32_t asked, int which)
+{
+    uint32_t ms = asked == RQV_TIMEOUT_DEFAULT ? conf->timeout_ms[which] : asked;
+
+    return ms == 0 ? RQV_TIMEOUT_NONE : ms;
+}
+
+static void on_timer(void *owner);
+
+static void wsession_reap(void *owner)
+{
+    free(owner);
+}
+
+/* The subprotocols are kept for as long as the session may connect again; the other fields go into the head.
+ */
+static int split_fields(struct wsession *ws, const struct rqv_fields *all, struct rqv_fields *ret_rest)
+{
+    const struct rqv_str name = RQV_STR("sec-websocket-protocol");
+    size_t len = 1;
+
+    ret_rest->count = 0;
+    for (size_t i = 0; i < all->count; i++)
+        len += rqv_str_eq_nocase(all->at[i].name, name) ? all->at[i].value.len : 0;
+    int rc = account_charge(ws->account, ACCOUNT_MEMORY, len);
+    if (rc < 0)
+        return rc;
+    ws->charged += len;
+    ws->protocol_text = malloc(len);
+    if (!ws->protocol_text)
+        return -ENOMEM;
+    char *at = ws->protocol_text;
+    for (size_t i = 0; i < all->count; i++) {
+        struct rqv_str value = all->at[i].value;
+        if (!rqv_str_eq_nocase(all->at[i].name, name)) {
+            ret_rest->at[ret_rest->count++] = all->at[i];
+            continue;
+        }
+        if (ws->protocol_count == WSESSION_PROTOCOLS_MAX || !rqv_str_is_token(value))
+            return REQIVO_E_FIELD;
+        memcpy(at, value.ptr, value.len);
+        ws->protocols[ws->protocol_count++] = (struct rqv_str){at, value.len};
+        at += value.len;
+    }
+    return 0;
+}
+
+/* ws and wss are http and https to all below: same hosts, ports, policy. RFC 6455 3 */
+static int read_url(struct wsession *ws, const struct rqv_ws_open *open, struct rqv_request_head *head)
+{
+    static char url[RQV_WIRE_HEAD_MAX + 8]; /* of the one loop that makes sessions */
+    struct rqv_str text = open->url;
+    size_t at = 0;
+
+    if (text.len >= 5 && rqv_str_eq_nocase((struct rqv_str){text.ptr, 5}, RQV_STR("ws://")))
+        at = 2;
+    else if (text.len >= 6 && rqv_str_eq_nocase((struct rqv_str){text.ptr, 6}, RQV_STR("wss://")))
+        at = 2;
+    if (at > 0)
+        memcpy(url, "http", 4);
+    memcpy(url + (at > 0 ? 4 : 0), text.ptr + at, text.len - at);
+    head->method = RQV_STR("GET");
+    head->url = (struct rqv_str){url, text.len + (at > 0 ? 2 : 0)};
+    head->flags = open->flags & RQV_WS_INSECURE ? RQV_REQ_INSECURE : 0;
+    return target_init(&ws->target, head, &ws->head, &ws->err);
+}
+
+static int wsession_aim(struct wsession *ws, const struct rqv_ws_open *open)
+{
+    struct rqv_request_head head;
+    size_t which = 0;
+    int rc = split_fields(ws, &open->fields, &head.fields);
+
+    if (rc < 0)
+        return wsession_fail(ws, rc, REQIVO_PHASE_NONE, "a subprotocol is no token, or there are too many");
+    if (rqv_ws_fields_check(&head.fields, &which) < 0)
+        return wsession_fail(ws, REQIVO_E_FIELD, REQIVO_PHASE_NONE,
+                             "a field is the handshake's own to write");
+    memset(head.timeout_ms, 0, sizeof head.timeout_ms);
+    head.body_length = head.trust_id = 0;
+    rc = read_url(ws, open, &head);
+    if (rc == 0 && !ws->target.verify && !policy_insecure_allowed(ws->env->conf))
+        rc = wsession_fail(ws, REQIVO_E_OPTION_DENIED, REQIVO_PHASE_NONE,
+                           "tls.insecure: this daemon does not let programs turn verification off");
+    return rc;
+}
+
+static void wsession_init(struct wsession *ws, struct wsession_env *env, const struct wsession_params *params)
+{
+    const struct rqv_ws_open *open = params->open;
+
+    ws->env = env;
+    ws->sink = params->sink;
+    ws->owner = params->owner;
+    ws->account = params->account;
+    ws->account->refs++;
+    ws->id = params->id;
+    ws->trust_id = open->trust_id;
+    ws->message_max = open->message_max;
+    ws->ping_ms = open->ping_ms;
+    ws->pong_ms = open->pong_ms ? open->pong_ms : PONG_MS;
+    ws->idle_ms = open->idle_ms;
+    ws->backoff_ms = open->backoff_ms ? open->backoff_ms : BACKOFF_MS;
+    ws->backoff_max_ms = open->backoff_max_ms ? open->backoff_max_ms : BACKOFF_MAX_MS;
+    ws->reconnect_max = open->reconnect_max;
+    ws->want_deflate = open->flags & RQV_WS_DEFLATE;
+    ws->window = ws->grant_left = RQV_WS_WINDOW;
+    ws->start_us = ws->state_us = loop_now_us(env->loop);
+    for (int i = 0; i < RQV_T_COUNT; i++)
+        ws->timeout_ms[i] = effective_timeout(env->conf, open->timeout_ms[i], i);
+    rqv_list_append(&env->all, &ws->all_node);
+    env->count++;
+    queue_init(&ws->head, ws->account, HEAD_MAX);
+    queue_init(&ws->in, ws->account, IN_MAX);
+    queue_init(&ws->up, ws->account, UP_MAX);
+    queue_init(&ws->out, ws->account, OUT_MAX);
+    loop_timer_init(&ws->timer, env->loop, on_timer, ws);
+    loop_task_init(&ws->flush, wsession_flush, ws);
+    loop_task_init(&ws->reap, wsession_reap, ws);
+}
+
+static void wsession_gone(struct wsession *ws);
+
+int wsession_new(struct wsession_env *env, const struct wsession_params *params, struct wsession **ret_ws,
+                 struct rqv_err *err)
+{
+    struct account *account = params->account;
+    int rc = account_charge(account, ACCOUNT_REQUESTS, 1);
+
+    if (rc < 0)
+        return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "the user has too many requests in flight");
+    rc = account_charge(account, ACCOUNT_MEMORY, sizeof(struct wsession));
+    struct wsession *ws = rc == 0 ? calloc(1, sizeof *ws) : NULL;
+    if (!ws) {
+        account_refund(account, ACCOUNT_REQUESTS, 1);
+        if (rc == 0)
+            account_refund(account, ACCOUNT_MEMORY, sizeof(struct wsession));
+        return rqv_err_set(err, rc < 0 ? rc : -ENOMEM, REQIVO_PHASE_QUEUE, "no memory for the session");
+    }
+    wsession_init(ws, env, params);
+    rc = wsession_aim(ws, params->open);
+    if (rc < 0) {
+        *err = ws->err;
+        ws->sink = NULL;
+        wsession_gone(ws);
+        return rc;
+    }
+    *ret_ws = ws;
+    return 0;
+}
+
+/* ---- the connection ---- */
+
+void wsession_free_conn(struct wsession *ws)
+{
+    if (ws->dial)
+        dial_cancel(&ws->dial);
+    if (ws->stream)
+        stream_free(&ws->stream);
+    if (ws->conn_charged) {
+        account_refund(ws->account, ACCOUNT_CONNS, 1);
+        ws->conn_charged = false;
+        origins_conn_gone(ws->env->origins);
+    }
+    rqv_ws_inflate_free(ws->inflate);
+    rqv_ws_deflate_free(ws->deflate);
+    ws->inflate = NULL;
+    ws->deflate = NULL;
+    account_refund(ws->account, ACCOUNT_MEMORY, ws->codec_charged);
+    ws->codec_charged = 0;
+    if (queue_len(&ws->in) > 0)
+        queue_consume(&ws->in, queue_len(&ws->in));
+    ws->want = 0;
+    ws->blocked = ws->pong_due = ws->ping_due = false;
+    ws->pinged_us = 0;
+}
+
+static void on_dialled(void *owner, struct dial_result *result)
+{
+    struct wsession *ws = owner;
+
+    ws->dial = NULL;
+    memcpy(ws->address, result->err.code ? result->err.address : result->address, sizeof ws->address);
+    ws->time_us[RQV_TIME_DNS] = (uint32_t)result->dns_us;
+    ws->time_us[RQV_TIME_CONNECT] = (uint32_t)result->connect_us;
+    ws->time_us[RQV_TIME_TLS] = (uint32_t)result->tls_us;
+    if (result->err.code < 0) {
+        ws->err = result->err;
+        wsession_lost(ws);
+        return;
+    }
+    ws->stream = result->stream;
+    stream_set_account(ws->stream, ws->account);
+    stream_set_owner(ws->stream, wsession_on_stream, ws);
+    wsession_shake(ws);
+}
+
+static int charge_conn(struct wsession *ws)
+{
+    int rc = account_charge(ws->account, ACCOUNT_CONNS, 1);
+
+    if (rc < 0 && origins_make_room(ws->env->origins, ws->account, NULL))
+        rc = account_charge(ws->account, ACCOUNT_CONNS, 1);
+    ws->conn_charged = rc == 0;
+    return rc;
+}
+
+static void wsession_dial(struct wsession *ws)
+{
+    uint32_t connect_ms = ws->timeout_ms[RQV_T_CONNECT];
+    struct dial_params params = {
+        .host = ws->target.host,
+        .port = ws->target.port,
+        .literal = ws->target.literal,
+        .account = ws->account,
+        .use_tls = ws->target.use_tls,
+        .verify = ws->target.verify,
+        .trust = ws->trust,
+        .key = {(const char *)ws->key.bytes, ws->key.len},
+        .connect_deadline_us = connect_ms == RQV_TIMEOUT_NONE
+                                   ? UINT64_MAX
+                                   : loop_now_us(ws->env->loop) + (uint64_t)connect_ms * 1000,
+        .tls_timeout_ms = ws->timeout_ms[RQV_T_TLS],
+    };
+
+    wsession_set_state(ws, WS_DIAL);
+    int rc = charge_conn(ws);
+    if (rc < 0) {
+        wsession_fail(ws, rc, REQIVO_PHASE_QUEUE, "no connection is left for the session");
+        wsession_lost(ws);
+        return;
+    }
+    rc = dial_start(ws->env->net, &params, on_dialled, ws, &ws->dial);
+    if (rc < 0) {
+        wsession_fail(ws, rc, REQIVO_PHASE_CONNECT, rqv_err_text(rc));
+        wsession_lost(ws);
+        return;
+    }
+    wsession_arm(ws);
+}
+
+static void wsession_trust(struct wsession *ws)
+{
+    bool own = ws->target.use_tls && ws->trust_id != 0;
+    struct trust *trust = NULL;
+    struct rqv_err err = {0};
+    int rc = 0;
+
+    if (own)
+        rc = ws->sink->trust(ws, ws->trust_id, &trust, &err);
+    else if (ws->target.use_tls)
+        trust = tls_system_trust(ws->env->net->tls);
+    if (rc == -EAGAIN)
+        return;
+    if (rc == 0) {
+        struct target_identity who = {ws->account, ws->env->conf, ws->env->net->tls, trust, !own};
+        rc = target_key(&ws->target, &who, &ws->key);
+        if (rc < 0)
+            rqv_err_set(&err, rc, REQIVO_PHASE_NONE, "%s", rqv_err_text(rc));
+    }
+    if (rc < 0) {
+        ws->err = err;
+        wsession_finish(ws);
+        return;
+    }
+    ws->trust = trust ? trust_ref(trust) : NULL;
+    wsession_dial(ws);
+}
+
+void wsession_kick(struct wsession *ws)
+{
+    if (ws->state == WS_TRUST)
+        wsession_trust(ws);
+    else if (ws->state == WS_OPEN || ws->state == WS_CLOSING)
+        wsession_resume(ws);
+}
+
+/* ---- time ---- */
+
+static uint64_t after(uint64_t since_us, uint32_t ms)
+{
+    return ms == 0 || ms == RQV_TIMEOUT_NONE ? UINT64_MAX : since_us + (uint64_t)ms * 1000;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t ping_at(const struct wsession *ws)
+{
+    if (ws->ping_ms == 0 || ws->blocked) /* while the program rests, the pong may lie unread */
+        return UINT64_MAX;
+    return ws->pinged_us ? after(ws->pinged_us, ws->pong_ms) : after(ws->heard_us, ws->ping_ms);
+}
+
+static uint64_t stall_at(const struct wsession *ws)
+{
+    return queue_len(&ws->out) > 0 ? after(ws->progress_us, ws->timeout_ms[RQV_T_STALL]) : UINT64_MAX;
+}
+
+static uint64_t next_deadline(const struct wsession *ws)
+{
+    switch (ws->state) {
+    case WS_SHAKE:
+        return after(ws->state_us, ws->timeout_ms[RQV_T_FIRST]);
+    case WS_OPEN:
+        return sooner(sooner(ping_at(ws), stall_at(ws)), after(ws->message_us, ws->idle_ms));
+    case WS_CLOSING:
+        return ws->tx.closed ? after(ws->state_us, CLOSE_MS) : stall_at(ws);
+    case WS_LINGER:
+        return after(ws->state_us, LINGER_MS);
+    case WS_BACKOFF:
+        return ws->retry_us;
+    case WS_TRUST:
+    case WS_DIAL:
+    case WS_GONE:
+        break;
+    }
+    return UINT64_MAX;
+}
+
+void wsession_arm(struct wsession *ws)
+{
+    uint64_t at = next_deadline(ws);
+
+    if (at == UINT64_MAX)
+        loop_timer_stop(&ws->timer);
+    else
+        loop_timer_at(&ws->timer, at);
+}
+
+static void begin_close(struct wsession *ws, uint16_t code, const char *reason)
+{
+    ws->close_asked = true;
+    ws->close_code = code;
+    ws->close_len = (uint8_t)strlen(reason);
+    memcpy(ws->close_reason, reason, ws->close_len);
+    wsession_set_state(ws, WS_CLOSING);
+    wsession_flush_soon(ws);
+}
+
+static void open_timer(struct wsession *ws, uint64_t now)
+{
+    if (now >= after(ws->message_us, ws->idle_ms)) {
+        begin_close(ws, RQV_WS_CLOSE_GOING_AWAY, "idle");
+    } else if (now >= stall_at(ws)) {
+        wsession_fail(ws, REQIVO_E_TIMEOUT_STALL, REQIVO_PHASE_SEND, "the server takes nothing any more");
+        wsession_lost(ws);
+    } else if (now >= ping_at(ws) && ws->pinged_us) {
+        wsession_fail(ws, REQIVO_E_TIMEOUT_STALL, REQIVO_PHASE_BODY, "the server did not answer a ping");
+        wsession_lost(ws);
+    } else if (now >= ping_at(ws)) {
+        ws->ping_due = true;
+        ws->pinged_us = now;
+        wsession_flush_soon(ws);
+    }
+}
+
+static void on_timer(void *owner)
+{
+    struct wsession *ws = owner;
+    uint64_t now = loop_now_us(ws->env->loop);
+
+    if (now >= next_deadline(ws)) {
+        switch (ws->state) {
+        case WS_SHAKE:
+            wsession_fail(ws, REQIVO_E_TIMEOUT_FIRST, REQIVO_PHASE_HEAD,
+                          rqv_err_text(REQIVO_E_TIMEOUT_FIRST));
+            wsession_lost(ws);
+            break;
+        case WS_OPEN:
+            open_timer(ws, now);
+            break;
+        case WS_CLOSING:
+            if (ws->err.code == 0)
+                wsession_fail(ws, REQIVO_E_WEBSOCKET_CLOSED, REQIVO_PHASE_BODY,
+                              "the server did not close in time");
+            wsession_finish(ws);
+            break;
+        case WS_BACKOFF:
+            wsession_dial(ws);
+            return;
+        default:
+            wsession_gone(ws);
+            return;
+        }
+    }
+    if (ws->state != WS_GONE)
+        wsession_arm(ws);
+}
+
+/* ---- loss ---- */
+
+/* Exponential, with jitter in its upper half, so that the sessions of a host do not come back all at once. */
+static uint32_t backoff(struct wsession *ws)
+{
+    uint64_t ms = ws->backoff_ms;
+    uint8_t random[4];
+    uint32_t value;
+
+    for (unsigned i = 1; i < ws->attempt && ms < ws->backoff_max_ms; i++)
+        ms *= 2;
+    if (ms > ws->backoff_max_ms)
+        ms = ws->backoff_max_ms;
+    wsession_mask(ws, random);
+    memcpy(&value, random, sizeof value);
+    return (uint32_t)(ms - value % (ms / 2 + 1));
+}
+
+static void tell_event(struct wsession *ws, const struct rqv_ws_event_info *event)
+{
+    if (ws->sink && ws->sink->event(ws, event) < 0)
+        wsession_unheard(ws);
+}
+
+void wsession_lost(struct wsession *ws)
+{
+    bool was_open = ws->state == WS_OPEN;
+    bool again = ws->sink && ws->ever_open && !ws->close_asked && ws->state != WS_CLOSING && !ws->draining &&
+                 (ws->reconnect_max == RQV_WS_FOR_EVER || ws->attempt < ws->reconnect_max);
+    uint32_t lost = was_open && again ? wsession_lost_messages(ws) : 0;
+
+    if (!again) {
+        wsession_finish(ws);
+        return;
+    }
+    wsession_free_conn(ws);
+    if (!was_open && queue_len(&ws->out) > 0)
+        queue_consume(&ws->out, queue_len(&ws->out));
+    ws->out_at = 0;
+    struct rqv_ws_event_info event = {.kind = RQV_WS_LOST,
+                                      .undelivered = lost,
+                                      .code = ws->err.code,
+                                      .detail = rqv_str_from(ws->err.detail)};
+    wsession_set_state(ws, WS_BACKOFF);
+    ws->env->lost += was_open;
+    ws->attempt++;
+    uint32_t wait_ms = backoff(ws);
+    ws->retry_us = ws->state_us + (uint64_t)wait_ms * 1000;
+    loop_timer_at(&ws->timer, ws->retry_us);
+    if (was_open)
+        tell_event(ws, &event);
+    event = (struct rqv_ws_event_info){
+        .kind = RQV_WS_RETRYING, .attempt = (uint16_t)ws->attempt, .wait_ms = wait_ms};
+    tell_event(ws, &event);
+}
+
+/* ---- the end ---- */
+
+static void wsession_gone(struct wsession *ws)
+{
+    if (ws->state == WS_GONE)
+        return;
+    wsession_free_conn(ws);
+    ws->state = WS_GONE;
+    loop_timer_stop(&ws->timer);
+    loop_task_drop(&ws->flush);
+    trust_unref(&ws->trust);
+    queue_done(&ws->head);
+    queue_done(&ws->in);
+    queue_done(&ws->up);
+    queue_done(&ws->out);
+    free(ws->protocol_text);
+    rqv_list_remove(&ws->all_node);
+    ws->env->count--;
+    account_refund(ws->account, ACCOUNT_MEMORY, sizeof(struct wsession) + ws->charged);
+    account_refund(ws->account, ACCOUNT_REQUESTS, 1);
+    account_release(&ws->account);
+    loop_task_queue(ws->env->loop, &ws->reap, LOOP_FREE);
+}
+
+static uint32_t since(const struct wsession *ws, uint64_t at_us)
+{
+    uint64_t us = loop_now_us(ws->env->loop) - at_us;
+
+    return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+}
+
+static void tell_closed(struct wsession *ws)
+{
+    const struct wsession_sink *sink = ws->sink;
+    bool clean = ws->close_heard && ws->tx.closed;
+    struct rqv_ws_close_info close = {
+        .code = ws->close_heard ? ws->heard_code
+                : ws->tx.closed ? ws->close_code
+                                : RQV_WS_CLOSE_ABNORMAL,
+        .flags = clean ? RQV_WS_CLEAN : 0,
+        .undelivered = ws->undelivered,
+        .reason = {ws->heard_reason, ws->heard_len},
+    };
+    struct rqv_done done = {
+        .code = ws->err.code,
+        .sys_errno = ws->err.sys_errno,
+        .phase = ws->err.phase,
+        .sent = ws->ever_open ? REQIVO_SENT_YES : ws->err.sent,
+        .body_bytes = ws->received.bytes,
+        .detail = rqv_str_from(ws->err.detail),
+        .address = rqv_str_from(ws->address),
+    };
+
+    memcpy(done.time_us, ws->time_us, sizeof done.time_us);
+    done.time_us[RQV_TIME_TOTAL] = since(ws, ws->start_us);
+    ws->sink = NULL;
+    if (sink)
+        sink->closed(ws, ws->ever_open ? &close : NULL, &done);
+}
+
+void wsession_finish(struct wsession *ws)
+{
+    bool dead = !ws->stream || !ws->tx.closed;
+
+    if (ws->state == WS_LINGER || ws->state == WS_GONE)
+        return;
+    if (ws->sink) {
+        ws->undelivered += wsession_lost_messages(ws);
+        wsession_drop_up(ws);
+        tell_closed(ws);
+    }
+    if (dead || ws->err.code == REQIVO_E_RESET) {
+        wsession_gone(ws);
+        return;
+    }
+    wsession_set_state(ws, WS_LINGER); /* the server ends the connection: RFC 6455 7.1.1 */
+    wsession_flush_soon(ws);
+    wsession_arm(ws);
+}
+
+void wsession_violated(struct wsession *ws, uint16_t close_code)
+{
+    if (ws->tx.closed) {
+        wsession_finish(ws);
+        return;
+    }
+    wsession_drop_up(ws);
+    begin_close(ws, close_code, "");
+    wsession_arm(ws);
+}
+
+void wsession_abandon(struct wsession *ws)
+{
+    ws->sink = NULL;
+    if (ws->state == WS_OPEN) {
+        begin_close(ws, RQV_WS_CLOSE_GOING_AWAY, "");
+        wsession_resume(ws);
+        if (ws->state == WS_CLOSING)
+            wsession_arm(ws);
+    } else if (ws->state == WS_CLOSING) {
+        wsession_resume(ws);
+    } else if (ws->state != WS_LINGER) {
+        wsession_gone(ws);
+    }
+}
+
+void wsession_cancel(struct wsession *ws, int code, const char *detail)
+{
+    wsession_fail(ws, code, REQIVO_PHASE_NONE, detail);
+    wsession_drop_up(ws);
+    tell_closed(ws);
+    wsession_abandon(ws);
+}
+
+void wsession_unheard(struct wsession *ws)
+{
+    wsession_cancel(ws, REQIVO_E_LIMIT_MEMORY, "no memory for what the program is told");
+}
+
+int wsession_close(struct wsession *ws, const struct rqv_ws_close_info *close)
+{
+    if (close->code != RQV_WS_CLOSE_NO_STATUS && !rqv_ws_close_code_ok(close->code))
+        return REQIVO_E_WIRE;
+    if (ws->close_asked || ws->state == WS_CLOSING)
+        return 0;
+    if (ws->state != WS_OPEN && ws->state != WS_BACKOFF) {
+        ws->close_asked = true; /* once it is open */
+        ws->close_code = close->code;
+        ws->close_len = (uint8_t)close->reason.len;
+        memcpy(ws->close_reason, close->reason.ptr, close->reason.len);
+        return 0;
+    }
+    if (ws->state == WS_BACKOFF) {
+        wsession_finish(ws);
+        return 0;
+    }
+    begin_close(ws, close->code, "");
+    ws->close_len = (uint8_t)close->reason.len;
+    memcpy(ws->close_reason, close->reason.ptr, close->reason.len);
+    return 0;
+}
+
+bool wsession_unstarted(const struct wsession *ws)
+{
+    return !ws->ever_open && ws->state < WS_SHAKE;
+}
+
+void wsession_drain(struct wsession_env *env)
+{
+    rqv_list_for_each_safe (node, next, &env->all) {
+        struct wsession *ws = RQV_LIST_OF(node, struct wsession, all_node);
+        ws->draining = true;
+        if (ws->state == WS_OPEN) {
+            wsession_fail(ws, REQIVO_E_SHUTDOWN, REQIVO_PHASE_BODY, "the daemon is shutting down");
+            begin_close(ws, RQV_WS_CLOSE_GOING_AWAY, "");
+            wsession_arm(ws);
+        } else if (ws->state != WS_CLOSING && ws->state != WS_LINGER) {
+            wsession_fail(ws, REQIVO_E_SHUTDOWN, REQIVO_PHASE_IPC, "the daemon is shutting down");
+            wsession_finish(ws);
+        }
+    }
+}
+
+void wsession_env_done(struct wsession_env *env)
+{
+    rqv_list_for_each_safe (node, next, &env->all) {
+        struct wsession *ws = RQV_LIST_OF(node, struct wsession, all_node);
+        if (ws->sink) {
+            wsession_fail(ws, REQIVO_E_SHUTDOWN, REQIVO_PHASE_BODY,
+                          "the daemon stopped before the session was closed");
+            tell_closed(ws);
+        }
+        wsession_gone(ws);
+    }
+}

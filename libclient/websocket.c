@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * websocket - the exported functions and the callbacks. Blocking and asynchronous sessions differ in one
+ * thing: the one turns the handle until what it waits for is there.
+ */
+#include "libclient/websocket.h"
+
+#include "libclient/exchange.h"
+#include "libclient/handle.h"
+#include "libclient/request.h"
+#include "libclient/response.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define UP_HIGH  ((size_t)1024 * 1024) /* so much may wait for credit */
+#define CLOSE_MS 10000
+#define IN_MAX   ((size_t)64 * 1024 * 1024)
+#define CODE_MIN 1000
+#define CODE_MAX 4999
+
+static void destroy(struct reqivo_websocket *ws)
+{
+    rqv_buf_wipe(&ws->up);
+    rqv_buf_done(&ws->in);
+    rqv_buf_done(&ws->whole);
+    rqv_buf_done(&ws->given);
+    free(ws);
+}
+
+static void on_done(struct reqivo_client *client, struct reqivo_response *response, void *userdata)
+{
+    struct rqv_err err = response->err;
+
+    reqivo_response_free(response);
+    rqv_websocket_over(client, userdata, &err);
+}
+
+static struct reqivo_websocket *make(const struct reqivo_websocket_options *options)
+{
+    struct reqivo_websocket *ws = calloc(1, sizeof(*ws));
+
+    if (!ws)
+        return NULL;
+    rqv_buf_init(&ws->up, SIZE_MAX / 4);
+    rqv_buf_init(&ws->in, IN_MAX);
+    rqv_buf_init(&ws->whole, SIZE_MAX / 4);
+    rqv_buf_init(&ws->given, SIZE_MAX / 4);
+    ws->credit = ws->window = RQV_WS_WINDOW;
+    ws->sync = !options || !options->callbacks;
+    if (!options)
+        return ws;
+    if (options->callbacks)
+        ws->callbacks = *options->callbacks;
+    ws->userdata = options->userdata;
+    ws->pieces = options->pieces;
+    ws->open = (struct rqv_ws_open){
+        .reconnect_max =
+            (uint16_t)(options->reconnect < RQV_WS_FOR_EVER ? options->reconnect : RQV_WS_FOR_EVER),
+        .flags = options->compress ? RQV_WS_DEFLATE : 0,
+        .message_max = options->message_max,
+        .ping_ms = options->ping_ms,
+        .pong_ms = options->pong_ms,
+        .idle_ms = options->idle_ms,
+        .backoff_ms = options->backoff_ms,
+        .backoff_max_ms = options->backoff_max_ms,
+    };
+    return ws;
+}
+
+/* ---- waiting: blocking sessions only ---- */
+
+/* The outcome of a blocking session is taken from its exchange here, since no dispatch does. */
+static void reap(struct reqivo_websocket *ws)
+{
+    if (!ws->x || !ws->sync || ws->x->state != RQV_X_DONE)
+        return;
+    struct reqivo_client *client = ws->client;
+    struct reqivo_response *response = rqv_exchange_finish(client, ws->x);
+    on_done(client, response, ws);
+}
+
+/* One turn, at most until `until_ms`. 0, -EAGAIN when that has passed. */
+static int turn(struct reqivo_websocket *ws, uint64_t until_ms)
+{
+    uint64_t now = rqv_now_ms();
+    int left = until_ms == UINT64_MAX ? -1 : until_ms - now < INT_MAX ? (int)(until_ms - now) : INT_MAX;
+
+    if (now >= until_ms)
+        return -EAGAIN;
+    int r = rqv_client_poll(ws->client, left);
+    if (r < 0 && r != -EINTR)
+        return r;
+    reap(ws);
+    return 0;
+}
+
+static uint64_t until(int timeout_ms)
+{
+    return timeout_ms < 0 ? UINT64_MAX : rqv_now_ms() + (uint64_t)timeout_ms;
+}
+
+static int wait_open(struct reqivo_websocket *ws)
+{
+    while (ws->x && !ws->is_open) {
+        int r = turn(ws, UINT64_MAX);
+        if (r < 0)
+            return r;
+    }
+    return ws->x || ws->is_open ? 0 : ws->err.code;
+}
+
+int reqivo_websocket_open(struct reqivo_client *client, struct reqivo_request **request,
+                          const struct reqivo_websocket_options *options, struct reqivo_websocket **ret_ws)
+{
+    int saved = errno;
+    bool sync = !options || !options->callbacks;
+    int r = rqv_client_check(client, sync);
+
+    if (r < 0)
+        return r;
+    if (!request || !*request || !ret_ws || (!sync && !options->callbacks->on_close) || client->closing)
+        return -EINVAL;
+    struct reqivo_websocket *ws = make(options);
+    if (!ws)
+        return -ENOMEM;
+    const struct rqv_submission submission = {.fn = on_done, .userdata = ws, .sync = ws->sync};
+    ws->client = client;
+    (*request)->ws = ws;
+    (*request)->timeout_ms[RQV_T_TOTAL] = RQV_TIMEOUT_DEFAULT;
+    ws->x = &(*request)->exchange;
+    r = rqv_exchange_submit(client, request, &submission, &ws->x);
+    if (r < 0) {
+        (*request)->ws = NULL;
+        destroy(ws);
+        errno = saved;
+        return r;
+    }
+    *ret_ws = ws;
+    if (ws->sync)
+        r = wait_open(ws);
+    errno = saved;
+    return r;
+}
+
+/* ---- sending ---- */
+
+static int check_send(const struct reqivo_websocket *ws)
+{
+    if (!ws || ws->freed)
+        return -EINVAL;
+    if (!ws->client || ws->closed || ws->close_due)
+        return REQIVO_E_WEBSOCKET_CLOSED;
+    return rqv_client_check(ws->client, ws->sync);
+}
+
+static int wait_room(struct reqivo_websocket *ws)
+{
+    while (ws->x && rqv_buf_len(&ws->up) >= UP_HIGH) {
+        if (!ws->sync) {
+            ws->drain_due = true;
+            return -EAGAIN;
+        }
+        int r = turn(ws, UINT64_MAX);
+        if (r < 0)
+            return r;
+    }
+    return ws->x ? 0 : REQIVO_E_WEBSOCKET_CLOSED;
+}
+
+int reqivo_websocket_send_part(struct reqivo_websocket *ws, int kind, const void *bytes, size_t size,
+                               int last)
+{
+    int saved = errno;
+    int r = check_send(ws);
+
+    if (r < 0)
+        return r;
+    if ((!bytes && size > 0) || (kind != REQIVO_TEXT && kind != REQIVO_BINARY) || size > UINT32_MAX)
+        return -EINVAL;
+    if (ws->up_open && (kind == REQIVO_TEXT) != ws->up_text)
+        return -EINVAL;
+    if (size == 0 && !last)
+        return 0;
+    r = wait_room(ws);
+    if (r < 0)
+        return r;
+    uint8_t flags = (uint8_t)((ws->up_open ? 0 : RQV_FLAG_FIRST) | (last ? RQV_FLAG_END : 0) |
+                              (kind == REQIVO_TEXT ? RQV_FLAG_TEXT : 0));
+    r = rqv_record_put(&ws->up, flags, (struct rqv_str){bytes, size});
+    if (r < 0)
+        return r;
+    ws->up_open = !last;
+    ws->up_text = kind == REQIVO_TEXT;
+    if (ws->x->state != RQV_X_WAITING && rqv_list_empty(&ws->x->sending))
+        rqv_list_append(&ws->client->sending, &ws->x->sending);
+    if (ws->sync)
+        rqv_client_turn(ws->client, false);
+    reap(ws);
+    errno = saved;
+    return 0;
+}
+
+int reqivo_websocket_send(struct reqivo_websocket *ws, int kind, const void *bytes, size_t size)
+{
+    if (ws && ws->up_open)
+        return -EINVAL;
+    return reqivo_websocket_send_part(ws, kind, bytes, size, 1);
+}
+
+/* ---- receiving ---- */
+
+int reqivo_websocket_receive(struct reqivo_websocket *ws, int timeout_ms, struct reqivo_message *ret_message)
+{
+    struct reqivo_websocket_event event;
+    uint64_t until_ms = until(timeout_ms);
+    int saved = errno;
+    uint8_t flags;
+
+    if (!ws || !ws->sync || !ret_message)
+        return -EINVAL;
+    for (;;) {
+        while (rqv_websocket_next(ws, ret_message, &event, &flags)) {
+            if (flags & (RQV_RECORD_EVENT | RQV_RECORD_OPENED))
+                continue;
+            if (ws->client)
+                rqv_channel_flush(&ws->client->channel);
+            errno = saved;
+            return 0;
+        }
+        if (!ws->x)
+            return ws->err.code < 0 ? ws->err.code : REQIVO_E_WEBSOCKET_CLOSED;
+        int r = rqv_client_check(ws->client, true);
+        if (r == 0)
+            r = turn(ws, until_ms);
+        if (r < 0) {
+            errno = saved;
+            return r;
+        }
+    }
+}
+
+int reqivo_websocket_close(struct reqivo_websocket *ws, int code, const char *reason)
+{
+    int saved = errno;
+    int r = check_send(ws);
+
+    if (r < 0)
+        return r;
+    if (code < CODE_MIN || code > CODE_MAX || code == 1004 || code == 1006 || (code > 1014 && code < 3000) ||
+        (reason && strlen(reason) > RQV_WIRE_CLOSE_MAX))
+        return -EINVAL;
+    ws->close_code = (uint16_t)code;
+    if (reason)
+        memcpy(ws->reason, reason, strlen(reason) + 1);
+    ws->close_due = ws->closed = true;
+    if (ws->x->state != RQV_X_WAITING && rqv_list_empty(&ws->x->sending))
+        rqv_list_append(&ws->client->sending, &ws->x->sending);
+    uint64_t until_ms = until(CLOSE_MS);
+    while (ws->sync && ws->x && r == 0)
+        r = turn(ws, until_ms);
+    errno = saved;
+    return r;
+}
+
+/* ---- callbacks ---- */
+
+bool rqv_websocket_has_more(const struct reqivo_websocket *ws)
+{
+    return rqv_buf_len(&ws->in) > 0 || (ws->drain_due && rqv_buf_len(&ws->up) < RQV_WS_WINDOW / 2);
+}
+
+static void run_one(struct reqivo_websocket *ws, uint8_t flags, const struct reqivo_message *message,
+                    const struct reqivo_websocket_event *event)
+{
+    const struct reqivo_websocket_callbacks *on = &ws->callbacks;
+
+    if (flags & RQV_RECORD_OPENED) {
+        if (on->on_open)
+            on->on_open(ws, ws->userdata);
+    } else if (flags & RQV_RECORD_EVENT) {
+        if (on->on_event)
+            on->on_event(ws, event, ws->userdata);
+    } else if (on->on_message) {
+        on->on_message(ws, message, ws->userdata);
+    }
+}
+
+int rqv_websocket_deliver(struct reqivo_client *client, struct rqv_exchange *x)
+{
+    struct reqivo_websocket *ws = RQV_REQUEST_OF(x)->ws;
+    struct reqivo_websocket_event event = {0};
+    struct reqivo_message message = {0};
+    uint8_t flags;
+    int run = 0;
+
+    client->in_callback++;
+    ws->delivering = true;
+    while (!ws->freed && !client->closing && rqv_websocket_next(ws, &message, &event, &flags)) {
+        run_one(ws, flags, &message, &event);
+        run++;
+    }
+    if (!ws->freed && ws->drain_due && rqv_buf_len(&ws->up) < RQV_WS_WINDOW / 2) {
+        ws->drain_due = false;
+        if (ws->callbacks.on_drain)
+            ws->callbacks.on_drain(ws, ws->userdata);
+        run++;
+    }
+    ws->delivering = false;
+    client->in_callback--;
+    return run;
+}
+
+void rqv_websocket_over(struct reqivo_client *client, struct reqivo_websocket *ws, const struct rqv_err *err)
+{
+    (void)client;
+    ws->client = NULL;
+    ws->x = NULL;
+    ws->err = *err;
+    if (!ws->sync && !ws->freed && ws->callbacks.on_close) {
+        ws->delivering = true;
+        ws->callbacks.on_close(ws, ws->userdata);
+        ws->delivering = false;
+    }
+    if (ws->freed)
+        destroy(ws);
+}
+
+void rqv_websocket_forget(struct reqivo_websocket *ws)
+{
+    ws->client = NULL;
+    ws->x = NULL;
+    ws->err.code = -ECHILD;
+    if (ws->freed)
+        destroy(ws);
+}
+
+void reqivo_websocket_free(struct reqivo_websocket *ws)
+{
+    int saved = errno;
+
+    if (!ws || ws->freed)
+        return;
+    if (!ws->x && !ws->delivering) {
+        destroy(ws);
+        return;
+    }
+    ws->freed = true; /* over() frees it */
+    if (ws->x) {
+        if (ws->x->state != RQV_X_DONE)
+            rqv_exchange_abort(ws->client, ws->x, REQIVO_E_CANCELED, "the session was freed");
+        rqv_buf_consume(&ws->in, rqv_buf_len(&ws->in));
+        if (ws->sync) {
+            rqv_channel_flush(&ws->client->channel);
+            reap(ws);
+        } else {
+            rqv_exchange_notify(ws->client, ws->x);
+        }
+    }
+    errno = saved;
+}
+
+/* ---- what can be asked ---- */
+
+const char *reqivo_websocket_protocol(const struct reqivo_websocket *ws)
+{
+    return ws ? ws->protocol : "";
+}
+
+int reqivo_websocket_error(const struct reqivo_websocket *ws)
+{
+    return ws ? ws->err.code : -EINVAL;
+}
+
+const char *reqivo_websocket_detail(const struct reqivo_websocket *ws)
+{
+    return ws ? ws->err.detail : "";
+}
+
+int reqivo_websocket_close_code(const struct reqivo_websocket *ws)
+{
+    return ws ? ws->heard_code : 0;
+}
+
+const char *reqivo_websocket_close_reason(const struct reqivo_websocket *ws)
+{
+    return ws ? ws->heard_reason : "";
+}
+
+size_t reqivo_websocket_undelivered(const struct reqivo_websocket *ws)
+{
+    return ws ? ws->undelivered : 0;
+}
