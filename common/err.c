@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ERRNO_MAX = 4095, CODES_FIRST = 10100, CODES_LAST = 11299 };
+enum { ERRNO_MAX = 4095, CODES_FIRST = 10100, CODES_LAST = 11499 };
 
 static const char *table_name(int code)
 {
@@ -134,6 +134,10 @@ const char *rqv_class_name(enum reqivo_class cls)
         return "canceled";
     case REQIVO_CLASS_WEBSOCKET:
         return "websocket";
+    case REQIVO_CLASS_REDIRECT_LOOP:
+        return "redirect loop";
+    case REQIVO_CLASS_TOO_MANY_REDIRECTS:
+        return "too many redirects";
     }
     return "unknown";
 }

@@ -366,7 +366,10 @@ void rqv_request_head(const struct reqivo_request *request, struct rqv_request_h
         ret_head->flags |= RQV_REQ_CHUNKED;
     memcpy(ret_head->timeout_ms, request->timeout_ms, sizeof ret_head->timeout_ms);
     ret_head->body_length = body->length == REQIVO_LENGTH_UNKNOWN ? 0 : body->length;
-    ret_head->trust_id = 0;
+    ret_head->trust_id = ret_head->session_id = ret_head->connection_id = 0;
+    ret_head->redirect_max = 0;
+    ret_head->tls_min = ret_head->tls_max = RQV_TLS_DEFAULT;
+    ret_head->route = (struct rqv_str){NULL, 0};
     ret_head->method = (struct rqv_str){at, request->method_len};
     at += request->method_len;
     ret_head->url = (struct rqv_str){at, request->url_len};

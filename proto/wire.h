@@ -40,7 +40,8 @@
 #define RQV_WIRE_NAME_MAX         64u    /* rqv_hello.name */
 #define RQV_WIRE_REASON_MAX       256u   /* rqv_response_head.reason */
 #define RQV_WIRE_DETAIL_MAX       239u /* rqv_done.detail, rqv_goaway.detail: RQV_DETAIL_MAX without its NUL */
-#define RQV_WIRE_ADDRESS_MAX      63u  /* address: RQV_ADDRESS_MAX without its NUL */
+#define RQV_WIRE_ROUTE_MAX        262u        /* rqv_request_head.route: a host and a port */
+#define RQV_WIRE_ADDRESS_MAX      63u         /* address: RQV_ADDRESS_MAX without its NUL */
 #define RQV_WIRE_CREDIT_INITIAL   1048576u    /* bytes of DATA per id and direction before any CREDIT */
 #define RQV_WIRE_CREDIT_MAX       0x7fffffffu /* outstanding credit of one id never exceeds this */
 #define RQV_WIRE_TRUST_MAX        1048576u    /* bytes of one set of CA certificates (PEM) */
@@ -68,7 +69,10 @@
     X(WS_OPENED, 15, D) /* the server's 101, laid out as RESPONSE; again after each reconnect */             \
     X(WS_DATA, 16, B)   /* a piece of a message, under credit; FIRST, TEXT, END: its last piece */           \
     X(WS_CLOSE, 17, B)  /* C: close it, with this code; D: how it was closed; DONE follows */                \
-    X(WS_EVENT, 18, D)  /* lost, retrying, restored */
+    X(WS_EVENT, 18, D)  /* lost, retrying, restored */                                                       \
+    X(HOP, 19, D)       /* after a RESPONSE with MORE, a redirect: the request that comes next */            \
+    X(PROCEED, 20, C)   /* answers a HOP that waits; laid out as REQUEST; END: no DATA follows */            \
+    X(OPERATE, 21, C)   /* a verb on a session, a pool or a connection; answered by INFO rows and DONE */
 
 enum rqv_wire_type {
 #define RQV_WIRE_ENUM(name, number, sender) RQV_WIRE_##name = (number),
@@ -77,7 +81,7 @@ enum rqv_wire_type {
 };
 
 #define RQV_FLAG_END   0x01u /* DATA, REQUEST: the last of the body */
-#define RQV_FLAG_MORE  0x02u /* GOAWAY: further ids follow in another GOAWAY */
+#define RQV_FLAG_MORE  0x02u /* GOAWAY: further ids follow in another GOAWAY; RESPONSE: a HOP follows */
 #define RQV_FLAG_FIRST 0x04u /* WS_DATA: the first piece of a message (END: the last one) */
 #define RQV_FLAG_TEXT  0x08u /* WS_DATA: the message is text; the same in all pieces */
 
@@ -120,7 +124,13 @@ struct rqv_hello {
 #define RQV_REQ_EXPECT     0x0010u /* Expect: 100-continue */
 #define RQV_REQ_HAS_BODY   0x0020u /* DATA follows or the body is empty but present (Content-Length: 0) */
 #define RQV_REQ_CHUNKED    0x0040u /* length unknown: body_length is ignored */
-#define RQV_REQ_KNOWN      0x007fu
+#define RQV_REQ_DECODE     0x0080u /* the content codings of the response are removed */
+#define RQV_REQ_DOWNGRADE  0x0100u /* a redirect may lead from https to http */
+#define RQV_REQ_ASK        0x0200u /* each HOP waits for PROCEED */
+#define RQV_REQ_TRUSTED                                                                                      \
+    0x0400u /* credentials go to every host that a redirect names (curl --location-trusted) */
+#define RQV_REQ_KEEP_METHOD 0x0800u /* 301, 302 and 303 keep the method (curl --post301, ...) */
+#define RQV_REQ_KNOWN       0x0fffu
 
 enum rqv_timeout {
     RQV_T_QUEUE,
@@ -138,9 +148,50 @@ struct rqv_request_head {
     uint32_t flags;
     uint32_t timeout_ms[RQV_T_COUNT]; /* RQV_T_CONNECT covers DNS and TCP of all addresses */
     uint64_t body_length;
-    uint64_t trust_id; /* of a TRUST sent earlier on this connection; 0: the system's */
+    uint64_t trust_id;        /* of a TRUST sent earlier on this connection; 0: the system's */
+    uint64_t session_id;      /* of RQV_OP_SESSION_OPEN: its cookies are sent and kept; 0: none */
+    uint64_t connection_id;   /* of RQV_OP_CONNECTION_ACQUIRE: on that connection only; 0: any of the pool */
+    uint16_t redirect_max;    /* redirects that are followed; 0: none is */
+    uint8_t tls_min, tls_max; /* enum rqv_tls_version; 0: the daemon's */
     struct rqv_str method, url;
     struct rqv_fields fields;
+    struct rqv_str route; /* "host:port" to connect to in place of the URL's; "": the URL's */
+};
+
+enum rqv_tls_version { RQV_TLS_DEFAULT = 0, RQV_TLS_1_2 = 2, RQV_TLS_1_3 = 3 };
+
+/* ---- HOP ---- */
+#define RQV_HOP_WAITS 0x0001u /* the daemon waits for PROCEED */
+#define RQV_HOP_BODY  0x0002u /* the body must come again, from its start, after PROCEED */
+#define RQV_HOP_KNOWN 0x0003u
+
+struct rqv_hop {
+    uint16_t flags;
+    struct rqv_str method, url;
+};
+
+/* ---- OPERATE ---- */
+enum rqv_operation_verb {
+    RQV_OP_SESSION_OPEN = 1,  /* the session is named by this frame's id until it is closed */
+    RQV_OP_SESSION_CLOSE = 2, /* target: the session */
+    RQV_OP_COOKIES_ADD = 3,  /* target: the session; each field's value is a line of a Netscape cookie file */
+    RQV_OP_COOKIES_LIST = 4, /* a row for each cookie: field "cookie", such a line */
+    RQV_OP_COOKIES_CLEAR = 5,
+    RQV_OP_POOL_STATS = 6,      /* head: URL, TLS options and route name the pool; one row */
+    RQV_OP_POOL_LIMIT = 7,      /* value: connections at most, never more than the configuration's; 0: that */
+    RQV_OP_POOL_PREWARM = 8,    /* value: connections that are there or made; DONE when they are, or failed */
+    RQV_OP_POOL_CLOSE_IDLE = 9, /* closes what is idle */
+    RQV_OP_CONNECTION_ACQUIRE = 10, /* the connection is named by this frame's id until released; one row */
+    RQV_OP_CONNECTION_RELEASE = 11, /* target: the connection; back to its pool */
+    RQV_OP_CONNECTION_CLOSE = 12,   /* target: the connection; closed */
+    RQV_OP_CONNECTION_INFO = 13,    /* target: the connection; one row */
+};
+
+struct rqv_operation {
+    uint16_t verb;
+    uint32_t value;
+    uint64_t target;
+    struct rqv_request_head head;
 };
 
 /* ---- RESPONSE, DONE ---- */
@@ -239,7 +290,12 @@ enum rqv_query_verb { RQV_QUERY_STATUS = 1, RQV_QUERY_POOLS = 2, RQV_QUERY_WEBSO
 int rqv_wire_encode_hello(struct rqv_buf *out, const struct rqv_hello *hello);
 int rqv_wire_encode_request(struct rqv_buf *out, uint64_t id, uint8_t flags,
                             const struct rqv_request_head *head);
-int rqv_wire_encode_response(struct rqv_buf *out, uint64_t id, const struct rqv_response_head *head);
+int rqv_wire_encode_proceed(struct rqv_buf *out, uint64_t id, uint8_t flags,
+                            const struct rqv_request_head *head);
+int rqv_wire_encode_operation(struct rqv_buf *out, uint64_t id, const struct rqv_operation *operation);
+int rqv_wire_encode_response(struct rqv_buf *out, uint64_t id, uint8_t flags,
+                             const struct rqv_response_head *head);
+int rqv_wire_encode_hop(struct rqv_buf *out, uint64_t id, const struct rqv_hop *hop);
 int rqv_wire_encode_trailers(struct rqv_buf *out, uint64_t id, const struct rqv_fields *fields);
 int rqv_wire_encode_info(struct rqv_buf *out, uint64_t id, const struct rqv_fields *fields);
 int rqv_wire_encode_done(struct rqv_buf *out, uint64_t id, const struct rqv_done *done);
@@ -260,7 +316,11 @@ int rqv_wire_encode_ws_event(struct rqv_buf *out, uint64_t id, const struct rqv_
  * phase, sent and code; not the meaning of method, URL, fields and verb. Whether two versions go together is
  * rqv_wire_version()'s answer. */
 int rqv_wire_decode_hello(struct rqv_str payload, struct rqv_hello *ret_hello, const char **ret_why);
-int rqv_wire_decode_request(struct rqv_str payload, struct rqv_request_head *ret_head, const char **ret_why);
+int rqv_wire_decode_request(struct rqv_str payload, struct rqv_request_head *ret_head,
+                            const char **ret_why); /* REQUEST, PROCEED */
+int rqv_wire_decode_operation(struct rqv_str payload, struct rqv_operation *ret_operation,
+                              const char **ret_why);
+int rqv_wire_decode_hop(struct rqv_str payload, struct rqv_hop *ret_hop, const char **ret_why);
 int rqv_wire_decode_response(struct rqv_str payload, struct rqv_response_head *ret_head,
                              const char **ret_why); /* RESPONSE, WS_OPENED */
 /* TRAILERS, INFO */

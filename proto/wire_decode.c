@@ -17,14 +17,14 @@
 
 /* The members that this version knows, absent ones as 0, and the bytes behind the fixed part. */
 struct reader {
-    uint8_t fixed[RQV_WS_OPEN_SIZE]; /* the largest of all */
+    uint8_t fixed[RQV_REQUEST_SIZE]; /* the largest of all */
     const char *at;
     size_t left;
     bool appended; /* the sender has members that are unknown here: bytes of theirs may follow the fields */
 };
 
-#define FITS(size) ((size_t)(size) <= RQV_WS_OPEN_SIZE)
-_Static_assert(FITS(RQV_HELLO_SIZE) && FITS(RQV_REQUEST_SIZE) && FITS(RQV_RESPONSE_SIZE) &&
+#define FITS(size) ((size_t)(size) <= RQV_REQUEST_SIZE)
+_Static_assert(FITS(RQV_HELLO_SIZE) && FITS(RQV_WS_OPEN_SIZE) && FITS(RQV_RESPONSE_SIZE) &&
                    FITS(RQV_FIELDS_SIZE) && FITS(RQV_GOAWAY_SIZE) && FITS(RQV_DONE_SIZE),
                "reader.fixed holds every fixed part");
 
@@ -142,10 +142,21 @@ int rqv_wire_decode_hello(struct rqv_str payload, struct rqv_hello *ret_hello, c
     return 0;
 }
 
+/* What of a request's head is out of range; NULL when nothing is. */
+static const char *request_fault(const uint8_t *fixed)
+{
+    if (rqv_get_u32(fixed + RQV_REQUEST_FLAGS) & ~RQV_REQ_KNOWN)
+        return "a REQUEST with unknown flags";
+    if (fixed[RQV_REQUEST_TLS_MIN] > RQV_TLS_1_3 || fixed[RQV_REQUEST_TLS_MIN] == 1 ||
+        fixed[RQV_REQUEST_TLS_MAX] > RQV_TLS_1_3 || fixed[RQV_REQUEST_TLS_MAX] == 1)
+        return "a REQUEST with an unknown version of TLS";
+    return NULL;
+}
+
 int rqv_wire_decode_request(struct rqv_str payload, struct rqv_request_head *ret_head, const char **ret_why)
 {
     struct reader reader;
-    struct rqv_str method, url;
+    struct rqv_str method, url, route;
     const char *why = open_fixed(&reader, payload, RQV_REQUEST_CORE, RQV_REQUEST_SIZE);
     if (why)
         return refuse(why, ret_why);
@@ -154,24 +165,70 @@ int rqv_wire_decode_request(struct rqv_str payload, struct rqv_request_head *ret
     why = take_view(&reader, rqv_get_u16(fixed + RQV_REQUEST_METHOD_LEN), RQV_WIRE_HEAD_MAX, &method);
     if (!why)
         why = take_view(&reader, rqv_get_u16(fixed + RQV_REQUEST_URL_LEN), RQV_WIRE_HEAD_MAX, &url);
+    if (!why)
+        why = take_view(&reader, rqv_get_u16(fixed + RQV_REQUEST_ROUTE_LEN), RQV_WIRE_ROUTE_MAX, &route);
     const char *fields = reader.at;
     if (!why)
         why = skip_fields(&reader, count);
     if (!why)
         why = close_reader(&reader);
-    uint32_t flags = rqv_get_u32(fixed + RQV_REQUEST_FLAGS);
-    if (!why && (flags & ~RQV_REQ_KNOWN))
-        why = "a REQUEST with unknown flags";
+    if (!why)
+        why = request_fault(fixed);
     if (why)
         return refuse(why, ret_why);
-    ret_head->flags = flags;
+    ret_head->flags = rqv_get_u32(fixed + RQV_REQUEST_FLAGS);
     for (size_t i = 0; i < RQV_T_COUNT; i++)
         ret_head->timeout_ms[i] = rqv_get_u32(fixed + RQV_REQUEST_TIMEOUT_MS + 4 * i);
     ret_head->body_length = rqv_get_u64(fixed + RQV_REQUEST_BODY_LENGTH);
     ret_head->trust_id = rqv_get_u64(fixed + RQV_REQUEST_TRUST_ID);
+    ret_head->session_id = rqv_get_u64(fixed + RQV_REQUEST_SESSION_ID);
+    ret_head->connection_id = rqv_get_u64(fixed + RQV_REQUEST_CONNECTION_ID);
+    ret_head->redirect_max = rqv_get_u16(fixed + RQV_REQUEST_REDIRECT_MAX);
+    ret_head->tls_min = fixed[RQV_REQUEST_TLS_MIN];
+    ret_head->tls_max = fixed[RQV_REQUEST_TLS_MAX];
     ret_head->method = method;
     ret_head->url = url;
+    ret_head->route = route;
     fill_fields(fields, count, &ret_head->fields);
+    return 0;
+}
+
+int rqv_wire_decode_operation(struct rqv_str payload, struct rqv_operation *ret_operation,
+                              const char **ret_why)
+{
+    struct reader reader;
+    const char *why = open_fixed(&reader, payload, RQV_OPERATION_CORE, RQV_OPERATION_SIZE);
+    if (why)
+        return refuse(why, ret_why);
+    struct rqv_str head = {reader.at, reader.left};
+    int r = rqv_wire_decode_request(head, &ret_operation->head, ret_why);
+    if (r < 0)
+        return r;
+    ret_operation->verb = rqv_get_u16(reader.fixed + RQV_OPERATION_VERB);
+    ret_operation->value = rqv_get_u32(reader.fixed + RQV_OPERATION_VALUE);
+    ret_operation->target = rqv_get_u64(reader.fixed + RQV_OPERATION_TARGET);
+    return 0;
+}
+
+int rqv_wire_decode_hop(struct rqv_str payload, struct rqv_hop *ret_hop, const char **ret_why)
+{
+    struct reader reader;
+    struct rqv_str method, url;
+    const char *why = open_fixed(&reader, payload, RQV_HOP_CORE, RQV_HOP_SIZE);
+    if (why)
+        return refuse(why, ret_why);
+    const uint8_t *fixed = reader.fixed;
+    why = take_view(&reader, rqv_get_u16(fixed + RQV_HOP_METHOD_LEN), RQV_WIRE_HEAD_MAX, &method);
+    if (!why)
+        why = take_view(&reader, rqv_get_u16(fixed + RQV_HOP_URL_LEN), RQV_WIRE_HEAD_MAX, &url);
+    if (!why)
+        why = close_reader(&reader);
+    uint16_t flags = rqv_get_u16(fixed + RQV_HOP_FLAGS);
+    if (!why && (flags & ~RQV_HOP_KNOWN))
+        why = "a HOP with unknown flags";
+    if (why)
+        return refuse(why, ret_why);
+    *ret_hop = (struct rqv_hop){.flags = flags, .method = method, .url = url};
     return 0;
 }
 

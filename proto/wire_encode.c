@@ -94,21 +94,28 @@ int rqv_wire_encode_hello(struct rqv_buf *out, const struct rqv_hello *hello)
     return finish(out, &header);
 }
 
-int rqv_wire_encode_request(struct rqv_buf *out, uint64_t id, uint8_t flags,
-                            const struct rqv_request_head *head)
+/* Most requests have none of the last members; these are left out then. */
+static size_t request_fixed(const struct rqv_request_head *head)
 {
-    if (head->method.len > RQV_WIRE_HEAD_MAX || head->url.len > RQV_WIRE_HEAD_MAX)
-        return REQIVO_E_LIMIT_HEAD;
-    size_t size = RQV_REQUEST_SIZE + head->method.len + head->url.len;
-    if (!add_fields_size(&size, &head->fields))
-        return REQIVO_E_LIMIT_HEAD;
-    struct rqv_frame_header header = {
-        .length = (uint32_t)size, .type = RQV_WIRE_REQUEST, .flags = flags, .id = id};
-    uint8_t *at;
-    int r = begin(out, &header, &at);
-    if (r < 0)
-        return r;
-    rqv_put_u16(at + RQV_REQUEST_FIXED_LEN, RQV_REQUEST_SIZE);
+    bool plain = !(head->session_id | head->connection_id | head->redirect_max | head->tls_min |
+                   head->tls_max | head->route.len);
+    return plain ? RQV_REQUEST_SHORT : RQV_REQUEST_SIZE;
+}
+
+/* What a request's head takes; 0: more than a frame holds. */
+static size_t request_size(const struct rqv_request_head *head)
+{
+    if (head->method.len > RQV_WIRE_HEAD_MAX || head->url.len > RQV_WIRE_HEAD_MAX ||
+        head->route.len > RQV_WIRE_ROUTE_MAX)
+        return 0;
+    size_t size = request_fixed(head) + head->method.len + head->url.len + head->route.len;
+    return add_fields_size(&size, &head->fields) ? size : 0;
+}
+
+static void put_request(uint8_t *at, const struct rqv_request_head *head)
+{
+    size_t fixed = request_fixed(head);
+    rqv_put_u16(at + RQV_REQUEST_FIXED_LEN, (uint16_t)fixed);
     rqv_put_u16(at + RQV_REQUEST_METHOD_LEN, (uint16_t)head->method.len);
     rqv_put_u16(at + RQV_REQUEST_URL_LEN, (uint16_t)head->url.len);
     rqv_put_u16(at + RQV_REQUEST_FIELD_COUNT, (uint16_t)head->fields.count);
@@ -117,13 +124,90 @@ int rqv_wire_encode_request(struct rqv_buf *out, uint64_t id, uint8_t flags,
         rqv_put_u32(at + RQV_REQUEST_TIMEOUT_MS + 4 * i, head->timeout_ms[i]);
     rqv_put_u64(at + RQV_REQUEST_BODY_LENGTH, head->body_length);
     rqv_put_u64(at + RQV_REQUEST_TRUST_ID, head->trust_id);
-    at = put_view(at + RQV_REQUEST_SIZE, head->method);
+    if (fixed == RQV_REQUEST_SIZE) {
+        rqv_put_u64(at + RQV_REQUEST_SESSION_ID, head->session_id);
+        rqv_put_u64(at + RQV_REQUEST_CONNECTION_ID, head->connection_id);
+        rqv_put_u16(at + RQV_REQUEST_REDIRECT_MAX, head->redirect_max);
+        rqv_put_u16(at + RQV_REQUEST_ROUTE_LEN, (uint16_t)head->route.len);
+        at[RQV_REQUEST_TLS_MIN] = head->tls_min;
+        at[RQV_REQUEST_TLS_MAX] = head->tls_max;
+    }
+    at = put_view(at + fixed, head->method);
     at = put_view(at, head->url);
+    at = put_view(at, head->route);
     put_fields(at, &head->fields);
+}
+
+static int encode_request(struct rqv_buf *out, const struct rqv_frame_header *kind,
+                          const struct rqv_request_head *head)
+{
+    struct rqv_frame_header header = *kind;
+    uint8_t *at;
+
+    header.length = (uint32_t)request_size(head);
+    if (header.length == 0)
+        return REQIVO_E_LIMIT_HEAD;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    put_request(at, head);
     return finish(out, &header);
 }
 
-static int encode_response(struct rqv_buf *out, enum rqv_wire_type type, uint64_t id,
+int rqv_wire_encode_request(struct rqv_buf *out, uint64_t id, uint8_t flags,
+                            const struct rqv_request_head *head)
+{
+    struct rqv_frame_header header = {.type = RQV_WIRE_REQUEST, .flags = flags, .id = id};
+    return encode_request(out, &header, head);
+}
+
+int rqv_wire_encode_proceed(struct rqv_buf *out, uint64_t id, uint8_t flags,
+                            const struct rqv_request_head *head)
+{
+    struct rqv_frame_header header = {.type = RQV_WIRE_PROCEED, .flags = flags, .id = id};
+    return encode_request(out, &header, head);
+}
+
+int rqv_wire_encode_operation(struct rqv_buf *out, uint64_t id, const struct rqv_operation *operation)
+{
+    size_t size = request_size(&operation->head);
+    if (size == 0 || size > RQV_WIRE_HEAD_MAX - RQV_OPERATION_SIZE)
+        return REQIVO_E_LIMIT_HEAD;
+    struct rqv_frame_header header = {
+        .length = (uint32_t)(RQV_OPERATION_SIZE + size), .type = RQV_WIRE_OPERATE, .id = id};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    rqv_put_u16(at + RQV_OPERATION_FIXED_LEN, RQV_OPERATION_SIZE);
+    rqv_put_u16(at + RQV_OPERATION_VERB, operation->verb);
+    rqv_put_u32(at + RQV_OPERATION_VALUE, operation->value);
+    rqv_put_u64(at + RQV_OPERATION_TARGET, operation->target);
+    put_request(at + RQV_OPERATION_SIZE, &operation->head);
+    return finish(out, &header);
+}
+
+int rqv_wire_encode_hop(struct rqv_buf *out, uint64_t id, const struct rqv_hop *hop)
+{
+    if (hop->method.len > RQV_WIRE_HEAD_MAX || hop->url.len > RQV_WIRE_HEAD_MAX ||
+        RQV_HOP_SIZE + hop->method.len + hop->url.len > RQV_WIRE_HEAD_MAX)
+        return REQIVO_E_LIMIT_HEAD;
+    struct rqv_frame_header header = {
+        .length = (uint32_t)(RQV_HOP_SIZE + hop->method.len + hop->url.len), .type = RQV_WIRE_HOP, .id = id};
+    uint8_t *at;
+    int r = begin(out, &header, &at);
+    if (r < 0)
+        return r;
+    rqv_put_u16(at + RQV_HOP_FIXED_LEN, RQV_HOP_SIZE);
+    rqv_put_u16(at + RQV_HOP_METHOD_LEN, (uint16_t)hop->method.len);
+    rqv_put_u16(at + RQV_HOP_URL_LEN, (uint16_t)hop->url.len);
+    rqv_put_u16(at + RQV_HOP_FLAGS, hop->flags);
+    at = put_view(at + RQV_HOP_SIZE, hop->method);
+    put_view(at, hop->url);
+    return finish(out, &header);
+}
+
+static int encode_response(struct rqv_buf *out, const struct rqv_frame_header *kind,
                            const struct rqv_response_head *head)
 {
     struct rqv_str reason = cut(head->reason, RQV_WIRE_REASON_MAX);
@@ -131,7 +215,8 @@ static int encode_response(struct rqv_buf *out, enum rqv_wire_type type, uint64_
     size_t size = RQV_RESPONSE_SIZE + reason.len + address.len;
     if (!add_fields_size(&size, &head->fields))
         return REQIVO_E_LIMIT_HEAD;
-    struct rqv_frame_header header = {.length = (uint32_t)size, .type = (uint8_t)type, .id = id};
+    struct rqv_frame_header header = *kind;
+    header.length = (uint32_t)size;
     uint8_t *at;
     int r = begin(out, &header, &at);
     if (r < 0)
@@ -152,14 +237,17 @@ static int encode_response(struct rqv_buf *out, enum rqv_wire_type type, uint64_
     return finish(out, &header);
 }
 
-int rqv_wire_encode_response(struct rqv_buf *out, uint64_t id, const struct rqv_response_head *head)
+int rqv_wire_encode_response(struct rqv_buf *out, uint64_t id, uint8_t flags,
+                             const struct rqv_response_head *head)
 {
-    return encode_response(out, RQV_WIRE_RESPONSE, id, head);
+    struct rqv_frame_header header = {.type = RQV_WIRE_RESPONSE, .flags = flags, .id = id};
+    return encode_response(out, &header, head);
 }
 
 int rqv_wire_encode_ws_opened(struct rqv_buf *out, uint64_t id, const struct rqv_response_head *head)
 {
-    return encode_response(out, RQV_WIRE_WS_OPENED, id, head);
+    struct rqv_frame_header header = {.type = RQV_WIRE_WS_OPENED, .id = id};
+    return encode_response(out, &header, head);
 }
 
 static int encode_fields(struct rqv_buf *out, enum rqv_wire_type type, uint64_t id,

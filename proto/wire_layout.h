@@ -22,7 +22,7 @@
 #define RQV_WIRE_RULES(X)                                                                                    \
     X(HELLO, 0, 0, 0, RQV_HELLO_CORE, RQV_WIRE_HELLO_MAX)                                                    \
     X(REQUEST, RQV_FLAG_END, 0, 1, RQV_REQUEST_CORE, RQV_WIRE_HEAD_MAX)                                      \
-    X(RESPONSE, 0, 0, 1, RQV_RESPONSE_CORE, RQV_WIRE_HEAD_MAX)                                               \
+    X(RESPONSE, 0, RQV_FLAG_MORE, 1, RQV_RESPONSE_CORE, RQV_WIRE_HEAD_MAX)                                   \
     X(DATA, RQV_FLAG_END, 0, 1, 0, RQV_WIRE_PAYLOAD_MAX)                                                     \
     X(CREDIT, 0, 0, 1, 4, 4)                                                                                 \
     X(CANCEL, 0, 0, 1, 0, 0)                                                                                 \
@@ -37,7 +37,10 @@
     X(WS_OPENED, 0, 0, 1, RQV_RESPONSE_CORE, RQV_WIRE_HEAD_MAX)                                              \
     X(WS_DATA, RQV_WS_DATA_FLAGS, RQV_WS_DATA_FLAGS, 1, 0, RQV_WIRE_PAYLOAD_MAX)                             \
     X(WS_CLOSE, 0, 0, 1, RQV_WS_CLOSE_CORE, RQV_WIRE_DONE_MAX)                                               \
-    X(WS_EVENT, 0, 0, 1, RQV_WS_EVENT_CORE, RQV_WIRE_DONE_MAX)
+    X(WS_EVENT, 0, 0, 1, RQV_WS_EVENT_CORE, RQV_WIRE_DONE_MAX)                                               \
+    X(HOP, 0, 0, 1, RQV_HOP_CORE, RQV_WIRE_HEAD_MAX)                                                         \
+    X(PROCEED, RQV_FLAG_END, 0, 1, RQV_REQUEST_CORE, RQV_WIRE_HEAD_MAX)                                      \
+    X(OPERATE, 0, 0, 1, RQV_OPERATION_CORE, RQV_WIRE_HEAD_MAX)
 
 #define RQV_WS_DATA_FLAGS (RQV_FLAG_END + RQV_FLAG_FIRST + RQV_FLAG_TEXT)
 
@@ -61,10 +64,36 @@ enum {
     RQV_REQUEST_FIELD_COUNT = 6, /* u16 */
     RQV_REQUEST_FLAGS = 8,       /* u32 */
     RQV_REQUEST_CORE = 12,
-    RQV_REQUEST_TIMEOUT_MS = 12,  /* u32 x 6 */
-    RQV_REQUEST_BODY_LENGTH = 36, /* u64 */
-    RQV_REQUEST_TRUST_ID = 44,    /* u64 */
-    RQV_REQUEST_SIZE = 52,
+    RQV_REQUEST_TIMEOUT_MS = 12,    /* u32 x 6 */
+    RQV_REQUEST_BODY_LENGTH = 36,   /* u64 */
+    RQV_REQUEST_TRUST_ID = 44,      /* u64 */
+    RQV_REQUEST_SHORT = 52,         /* what follows is left out when all of it is 0 */
+    RQV_REQUEST_SESSION_ID = 52,    /* u64 */
+    RQV_REQUEST_CONNECTION_ID = 60, /* u64 */
+    RQV_REQUEST_REDIRECT_MAX = 68,  /* u16 */
+    RQV_REQUEST_ROUTE_LEN = 70,     /* u16 */
+    RQV_REQUEST_TLS_MIN = 72,       /* u8 */
+    RQV_REQUEST_TLS_MAX = 73,       /* u8 */
+    RQV_REQUEST_SIZE = 74,
+};
+
+enum {
+    RQV_HOP_FIXED_LEN = 0,  /* u16 */
+    RQV_HOP_METHOD_LEN = 2, /* u16 */
+    RQV_HOP_URL_LEN = 4,    /* u16 */
+    RQV_HOP_FLAGS = 6,      /* u16 */
+    RQV_HOP_CORE = 8,
+    RQV_HOP_SIZE = 8,
+};
+
+/* The payload of a REQUEST follows. */
+enum {
+    RQV_OPERATION_FIXED_LEN = 0, /* u16 */
+    RQV_OPERATION_VERB = 2,      /* u16 */
+    RQV_OPERATION_VALUE = 4,     /* u32 */
+    RQV_OPERATION_TARGET = 8,    /* u64 */
+    RQV_OPERATION_CORE = 16,
+    RQV_OPERATION_SIZE = 16,
 };
 
 enum {

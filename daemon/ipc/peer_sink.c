@@ -48,7 +48,7 @@ static int sink_head(struct exchange *x, const struct rqv_response_head *head)
     for (size_t i = 0; i < head->fields.count; i++)
         size += 4 + head->fields.at[i].name.len + head->fields.at[i].value.len;
     int rc = peer_room(peer, size);
-    return rc < 0 ? rc : rqv_wire_encode_response(&peer->out.buf, x->id, head);
+    return rc < 0 ? rc : rqv_wire_encode_response(&peer->out.buf, x->id, 0, head);
 }
 
 /* ---- bodies: frames around bytes that stay where they were read ---- */

@@ -28,6 +28,8 @@ enum reqivo_class {
     REQIVO_CLASS_LIMIT = 10,           /* a limit of the daemon or of the program was reached */
     REQIVO_CLASS_CANCELED = 11,        /* the program took the request back */
     REQIVO_CLASS_WEBSOCKET = 12,       /* a WebSocket: its handshake, its messages, its end */
+    REQIVO_CLASS_REDIRECT_LOOP = 13,   /* redirects that lead in a circle */
+    REQIVO_CLASS_TOO_MANY_REDIRECTS = 14, /* more of them than are followed */
 };
 
 /* The steps of a request, in order: where it failed. */
@@ -60,10 +62,14 @@ enum reqivo_sent {
     X(BODY_SOURCE,      -10105, USAGE,            "the request body could not be read from its source")        \
     X(TRUST,            -10106, USAGE,            "the CA certificates given are not usable")                  \
     X(SOCKET_PATH,      -10107, USAGE,            "the path of the socket is too long or malformed")           \
+    X(COOKIE,           -10108, USAGE,            "a line of cookies is malformed, or no session may keep that cookie") \
+    X(SESSION,          -10109, USAGE,            "the session or connection named was never opened or is closed") \
+    X(REDIRECT_BODY,    -10110, USAGE,            "a redirect needs the request body once more, which cannot be had again") \
     X(RESOLVE,          -10201, NETWORK,          "the host name could not be resolved")                       \
     X(CONNECT,          -10202, NETWORK,          "could not connect to the server")                           \
     X(RESET,            -10203, NETWORK,          "the server reset or broke the connection")                  \
     X(EMPTY_RESPONSE,   -10204, NETWORK,          "the server closed the connection without an answer")        \
+    X(CONNECTION_CLOSED, -10205, NETWORK,          "the connection that was acquired has been closed") \
     X(TLS_HANDSHAKE,    -10301, TLS,              "the TLS handshake failed")                                  \
     X(TLS_CERTIFICATE,  -10302, TLS,              "the server's certificate is not trusted")                   \
     X(TLS_HOST,         -10303, TLS,              "the server's certificate is for another host")              \
@@ -82,24 +88,33 @@ enum reqivo_sent {
     X(RESPONSE_LIMIT,   -10703, INVALID_RESPONSE, "the response head or trailer section is over a limit")      \
     X(TRUNCATED,        -10704, INVALID_RESPONSE, "the response ended before its body was complete")           \
     X(UPGRADE,          -10705, INVALID_RESPONSE, "the server switched protocols without being asked")         \
+    X(CODING,           -10706, INVALID_RESPONSE, "the content coding of the response is unknown or its data is not valid") \
+    X(REDIRECT_URL,     -10707, INVALID_RESPONSE, "a redirect leads to a URL that is malformed or not http or https") \
     X(NO_DAEMON,        -10801, DAEMON,           "no daemon answers on the socket")                           \
     X(DAEMON_LOST,      -10802, DAEMON,           "the connection to the daemon was lost")                     \
     X(SHUTDOWN,         -10803, DAEMON,           "the daemon is shutting down")                               \
     X(INTERNAL,         -10804, DAEMON,           "an internal check of the daemon failed")                    \
+    X(SESSION_LOST,     -10805, DAEMON,           "the daemon was lost, and the cookies of the session with it") \
     X(ADDRESS_DENIED,   -10901, POLICY,           "the address is refused by the daemon's policy")             \
     X(ACCESS_DENIED,    -10902, POLICY,           "the daemon refuses this user")                              \
     X(OPTION_DENIED,    -10903, POLICY,           "an option of the request is refused by the daemon's policy") \
+    X(REDIRECT_DENIED,  -10904, POLICY,           "a redirect from https to http, or into a private network, is refused") \
     X(LIMIT_MEMORY,     -11001, LIMIT,            "the user's share of the daemon's memory is used up")        \
     X(LIMIT_REQUESTS,   -11002, LIMIT,            "too many requests are in flight")                           \
     X(LIMIT_PEERS,      -11003, LIMIT,            "too many programs are connected")                           \
     X(LIMIT_BODY,       -11004, LIMIT,            "the response body is larger than the program allows")       \
     X(LIMIT_HEAD,       -11005, LIMIT,            "the request's head is larger than one frame holds")         \
     X(LIMIT_TRUST,      -11006, LIMIT,            "too many or too large sets of CA certificates")             \
+    X(LIMIT_CODING,     -11007, LIMIT,            "the decoded response is larger than its limits of size or ratio") \
+    X(LIMIT_COOKIES,    -11008, LIMIT,            "the cookies of a session are over a limit") \
     X(CANCELED,         -11101, CANCELED,         "the request was canceled")                                 \
+    X(REFUSED,          -11102, CANCELED,         "a hook of the program refused the request") \
     X(WEBSOCKET_HANDSHAKE, -11201, WEBSOCKET,     "the server's answer opens no WebSocket")                    \
     X(WEBSOCKET_PROTOCOL,  -11202, WEBSOCKET,     "a WebSocket frame or message violates its protocol")        \
     X(WEBSOCKET_CLOSED,    -11203, WEBSOCKET,     "the WebSocket is closed or was lost")                       \
-    X(WEBSOCKET_LIMIT,     -11204, WEBSOCKET,     "a WebSocket message is over a limit")
+    X(WEBSOCKET_LIMIT,     -11204, WEBSOCKET,     "a WebSocket message is over a limit") \
+    X(REDIRECT_LOOP,    -11301, REDIRECT_LOOP,    "a redirect leads to where the request has been") \
+    X(REDIRECT_LIMIT,   -11401, TOO_MANY_REDIRECTS, "more redirects than are followed")
 /* clang-format on */
 
 enum reqivo_error {

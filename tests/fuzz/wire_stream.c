@@ -85,7 +85,7 @@ static void check_frame(const struct rqv_frame_header *header, struct rqv_str pa
 {
     struct rqv_frame_header other = *header;
     check_payload(header, payload);
-    for (other.type = RQV_WIRE_HELLO; other.type <= RQV_WIRE_WS_EVENT; other.type++) {
+    for (other.type = RQV_WIRE_HELLO; other.type <= RQV_WIRE_OPERATE; other.type++) {
         other.flags = other.type == RQV_WIRE_DATA || other.type == RQV_WIRE_WS_DATA ? RQV_FLAG_END : 0;
         if (other.type != header->type)
             check_payload(&other, payload);

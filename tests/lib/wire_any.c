@@ -10,6 +10,11 @@ int wire_any_decode(struct rqv_str payload, struct wire_any *ret_any, const char
     switch ((enum rqv_wire_type)ret_any->header.type) {
     case RQV_WIRE_HELLO:
         return rqv_wire_decode_hello(payload, &ret_any->hello, ret_why);
+    case RQV_WIRE_OPERATE:
+        return rqv_wire_decode_operation(payload, &ret_any->operation, ret_why);
+    case RQV_WIRE_HOP:
+        return rqv_wire_decode_hop(payload, &ret_any->hop, ret_why);
+    case RQV_WIRE_PROCEED:
     case RQV_WIRE_REQUEST:
         return rqv_wire_decode_request(payload, &ret_any->request, ret_why);
     case RQV_WIRE_WS_OPEN:
@@ -64,6 +69,12 @@ int wire_any_encode(struct rqv_buf *out, const struct wire_any *any)
         return rqv_wire_encode_hello(out, &any->hello);
     case RQV_WIRE_REQUEST:
         return rqv_wire_encode_request(out, header->id, header->flags, &any->request);
+    case RQV_WIRE_PROCEED:
+        return rqv_wire_encode_proceed(out, header->id, header->flags, &any->request);
+    case RQV_WIRE_OPERATE:
+        return rqv_wire_encode_operation(out, header->id, &any->operation);
+    case RQV_WIRE_HOP:
+        return rqv_wire_encode_hop(out, header->id, &any->hop);
     case RQV_WIRE_WS_OPEN:
         return rqv_wire_encode_ws_open(out, header->id, &any->ws_open);
     case RQV_WIRE_WS_OPENED:
@@ -75,7 +86,7 @@ int wire_any_encode(struct rqv_buf *out, const struct wire_any *any)
     case RQV_WIRE_WS_EVENT:
         return rqv_wire_encode_ws_event(out, header->id, &any->ws_event);
     case RQV_WIRE_RESPONSE:
-        return rqv_wire_encode_response(out, header->id, &any->response);
+        return rqv_wire_encode_response(out, header->id, header->flags, &any->response);
     case RQV_WIRE_DATA:
         return rqv_wire_encode_data(out, header->id, header->flags, any->data);
     case RQV_WIRE_CREDIT:
@@ -130,8 +141,21 @@ static bool same_hello(const struct rqv_hello *a, const struct rqv_hello *b)
 static bool same_request(const struct rqv_request_head *a, const struct rqv_request_head *b)
 {
     return a->flags == b->flags && same_bytes(a->timeout_ms, b->timeout_ms, sizeof a->timeout_ms) &&
-           a->body_length == b->body_length && a->trust_id == b->trust_id && same_str(a->method, b->method) &&
-           same_str(a->url, b->url) && same_fields(&a->fields, &b->fields);
+           a->body_length == b->body_length && a->trust_id == b->trust_id && a->session_id == b->session_id &&
+           a->connection_id == b->connection_id && a->redirect_max == b->redirect_max &&
+           a->tls_min == b->tls_min && a->tls_max == b->tls_max && same_str(a->method, b->method) &&
+           same_str(a->url, b->url) && same_str(a->route, b->route) && same_fields(&a->fields, &b->fields);
+}
+
+static bool same_operation(const struct rqv_operation *a, const struct rqv_operation *b)
+{
+    return a->verb == b->verb && a->value == b->value && a->target == b->target &&
+           same_request(&a->head, &b->head);
+}
+
+static bool same_hop(const struct rqv_hop *a, const struct rqv_hop *b)
+{
+    return a->flags == b->flags && same_str(a->method, b->method) && same_str(a->url, b->url);
 }
 
 static bool same_response(const struct rqv_response_head *a, const struct rqv_response_head *b)
@@ -191,6 +215,11 @@ bool wire_any_equal(const struct wire_any *a, const struct wire_any *b)
     switch ((enum rqv_wire_type)a->header.type) {
     case RQV_WIRE_HELLO:
         return same_hello(&a->hello, &b->hello);
+    case RQV_WIRE_OPERATE:
+        return same_operation(&a->operation, &b->operation);
+    case RQV_WIRE_HOP:
+        return same_hop(&a->hop, &b->hop);
+    case RQV_WIRE_PROCEED:
     case RQV_WIRE_REQUEST:
         return same_request(&a->request, &b->request);
     case RQV_WIRE_WS_OPEN:
@@ -241,14 +270,24 @@ static bool fields_inside(const struct rqv_fields *fields, struct rqv_str payloa
     return fields->count <= RQV_FIELDS_MAX;
 }
 
+static bool head_inside(const struct rqv_request_head *head, struct rqv_str payload)
+{
+    return inside(head->method, payload) && inside(head->url, payload) && inside(head->route, payload) &&
+           fields_inside(&head->fields, payload);
+}
+
 bool wire_any_inside(const struct wire_any *any, struct rqv_str payload)
 {
     switch ((enum rqv_wire_type)any->header.type) {
     case RQV_WIRE_HELLO:
         return inside(any->hello.name, payload);
+    case RQV_WIRE_PROCEED:
     case RQV_WIRE_REQUEST:
-        return inside(any->request.method, payload) && inside(any->request.url, payload) &&
-               fields_inside(&any->request.fields, payload);
+        return head_inside(&any->request, payload);
+    case RQV_WIRE_OPERATE:
+        return head_inside(&any->operation.head, payload);
+    case RQV_WIRE_HOP:
+        return inside(any->hop.method, payload) && inside(any->hop.url, payload);
     case RQV_WIRE_WS_OPEN:
         return inside(any->ws_open.url, payload) && fields_inside(&any->ws_open.fields, payload);
     case RQV_WIRE_WS_CLOSE:

@@ -20,6 +20,8 @@ struct wire_any {
         struct rqv_hello hello;
         struct rqv_request_head request;
         struct rqv_response_head response;
+        struct rqv_operation operation;
+        struct rqv_hop hop;
         struct rqv_done done;
         struct rqv_goaway goaway;
         struct rqv_ws_open ws_open;

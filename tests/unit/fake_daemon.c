@@ -167,7 +167,7 @@ void fake_put_response(struct fake *fake, uint64_t id, int status, int64_t lengt
     rqv_fields_add(&head.fields, RQV_STR("Content-Type"), RQV_STR("text/plain"));
     rqv_fields_add(&head.fields, RQV_STR("X-Two"), RQV_STR("a"));
     rqv_fields_add(&head.fields, RQV_STR("x-two"), RQV_STR("b"));
-    ck_assert_int_eq(rqv_wire_encode_response(&fake->out, id, &head), 0);
+    ck_assert_int_eq(rqv_wire_encode_response(&fake->out, id, 0, &head), 0);
 }
 
 void fake_put_data(struct fake *fake, uint64_t id, const void *bytes, size_t size)

@@ -70,7 +70,7 @@ START_TEST(names)
     ck_assert_str_eq(rqv_sent_name(REQIVO_SENT_UNKNOWN), "unknown");
     ck_assert_str_eq(rqv_sent_name(REQIVO_SENT_YES), "yes");
     ck_assert_str_eq(rqv_sent_name(77), "unknown");
-    for (int i = REQIVO_CLASS_OK; i <= REQIVO_CLASS_WEBSOCKET; i++) {
+    for (int i = REQIVO_CLASS_OK; i <= REQIVO_CLASS_TOO_MANY_REDIRECTS; i++) {
         ck_assert_str_ne(rqv_class_name((enum reqivo_class)i), "unknown");
         for (int j = REQIVO_CLASS_OK; j < i; j++)
             ck_assert_str_ne(rqv_class_name((enum reqivo_class)i), rqv_class_name((enum reqivo_class)j));

@@ -34,7 +34,7 @@ struct expected {
 static const struct expected expected[] = {
     {RQV_WIRE_HELLO, true, true, false, 0, 0, 12, 1024},
     {RQV_WIRE_REQUEST, true, false, true, 1, 0, 12, 61440},
-    {RQV_WIRE_RESPONSE, false, true, true, 0, 0, 20, 61440},
+    {RQV_WIRE_RESPONSE, false, true, true, 0, 2, 20, 61440},
     {RQV_WIRE_DATA, true, true, true, 1, 0, 1, 65536},
     {RQV_WIRE_CREDIT, true, true, true, 0, 0, 4, 4},
     {RQV_WIRE_CANCEL, true, false, true, 0, 0, 0, 0},
@@ -50,6 +50,9 @@ static const struct expected expected[] = {
     {RQV_WIRE_WS_DATA, true, true, true, 13, 13, 1, 65536},
     {RQV_WIRE_WS_CLOSE, true, true, true, 0, 0, 8, 4096},
     {RQV_WIRE_WS_EVENT, false, true, true, 0, 0, 8, 4096},
+    {RQV_WIRE_HOP, false, true, true, 0, 0, 8, 61440},
+    {RQV_WIRE_PROCEED, true, false, true, 1, 0, 12, 61440},
+    {RQV_WIRE_OPERATE, true, false, true, 0, 0, 16, 61440},
 };
 
 static int next_of(const struct rqv_frame_header *header, size_t have, bool from_library)
@@ -108,7 +111,7 @@ START_TEST(unknown_types_and_reserved_bits_are_refused)
 {
     for (unsigned type = 0; type < 256; type++) {
         struct rqv_frame_header header = {0, (uint8_t)type, 0, 1};
-        if (type >= RQV_WIRE_HELLO && type <= RQV_WIRE_WS_EVENT)
+        if (type >= RQV_WIRE_HELLO && type <= RQV_WIRE_OPERATE)
             continue;
         ck_assert_int_eq(next_of(&header, RQV_WIRE_HEADER, true), REQIVO_E_WIRE);
         ck_assert_int_eq(next_of(&header, RQV_WIRE_HEADER, false), REQIVO_E_WIRE);
@@ -176,7 +179,7 @@ START_TEST(heads_fill_a_frame_and_not_more)
     static struct wire_any any;
     memset(filling, 'f', sizeof filling);
     any = (struct wire_any){.header = {.type = RQV_WIRE_REQUEST, .id = 1}};
-    any.request.url = (struct rqv_str){filling, RQV_WIRE_HEAD_MAX - RQV_REQUEST_SIZE};
+    any.request.url = (struct rqv_str){filling, RQV_WIRE_HEAD_MAX - RQV_REQUEST_SHORT};
     encodes(&any, RQV_WIRE_HEAD_MAX);
     any.request.method = RQV_STR("G");
     fails(&any, OUT_MAX, REQIVO_E_LIMIT_HEAD);

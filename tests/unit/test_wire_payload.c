@@ -228,7 +228,8 @@ struct versioned {
 
 static const struct versioned versioned[] = {
     {"first-flight", 0, RQV_HELLO_CORE, RQV_HELLO_SIZE},
-    {"first-flight", 1, RQV_REQUEST_CORE, RQV_REQUEST_SIZE},
+    {"redirect-up", 0, RQV_REQUEST_CORE, RQV_REQUEST_SIZE},
+    {"redirect-down", 1, RQV_HOP_CORE, RQV_HOP_SIZE},
     {"small-response", 0, RQV_RESPONSE_CORE, RQV_RESPONSE_SIZE},
     {"stream-down", 3, RQV_FIELDS_CORE, RQV_FIELDS_SIZE},
     {"error", 0, RQV_DONE_CORE, RQV_DONE_SIZE},
