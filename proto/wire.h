@@ -168,12 +168,12 @@ enum rqv_tls_version { RQV_TLS_DEFAULT = 0, RQV_TLS_1_2 = 2, RQV_TLS_1_3 = 3 };
 struct rqv_hop {
     uint16_t flags;
     struct rqv_str method, url;
+    struct rqv_fields fields; /* with WAITS: those of the next request, but for the cookies of its session */
 };
 
 /* ---- OPERATE ---- */
 enum rqv_operation_verb {
-    RQV_OP_SESSION_OPEN = 1,  /* the session is named by this frame's id until it is closed */
-    RQV_OP_SESSION_CLOSE = 2, /* target: the session */
+    RQV_OP_SESSION_OPEN = 1, /* the session is named by this frame's id until CANCEL with that id closes it */
     RQV_OP_COOKIES_ADD = 3,  /* target: the session; each field's value is a line of a Netscape cookie file */
     RQV_OP_COOKIES_LIST = 4, /* a row for each cookie: field "cookie", such a line */
     RQV_OP_COOKIES_CLEAR = 5,
@@ -181,9 +181,8 @@ enum rqv_operation_verb {
     RQV_OP_POOL_LIMIT = 7,      /* value: connections at most, never more than the configuration's; 0: that */
     RQV_OP_POOL_PREWARM = 8,    /* value: connections that are there or made; DONE when they are, or failed */
     RQV_OP_POOL_CLOSE_IDLE = 9, /* closes what is idle */
-    RQV_OP_CONNECTION_ACQUIRE = 10, /* the connection is named by this frame's id until released; one row */
+    RQV_OP_CONNECTION_ACQUIRE = 10, /* so is the connection, which CANCEL closes; one row */
     RQV_OP_CONNECTION_RELEASE = 11, /* target: the connection; back to its pool */
-    RQV_OP_CONNECTION_CLOSE = 12,   /* target: the connection; closed */
     RQV_OP_CONNECTION_INFO = 13,    /* target: the connection; one row */
 };
 

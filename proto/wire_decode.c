@@ -218,9 +218,13 @@ int rqv_wire_decode_hop(struct rqv_str payload, struct rqv_hop *ret_hop, const c
     if (why)
         return refuse(why, ret_why);
     const uint8_t *fixed = reader.fixed;
+    size_t count = rqv_get_u16(fixed + RQV_HOP_FIELD_COUNT);
     why = take_view(&reader, rqv_get_u16(fixed + RQV_HOP_METHOD_LEN), RQV_WIRE_HEAD_MAX, &method);
     if (!why)
         why = take_view(&reader, rqv_get_u16(fixed + RQV_HOP_URL_LEN), RQV_WIRE_HEAD_MAX, &url);
+    const char *fields = reader.at;
+    if (!why)
+        why = skip_fields(&reader, count);
     if (!why)
         why = close_reader(&reader);
     uint16_t flags = rqv_get_u16(fixed + RQV_HOP_FLAGS);
@@ -228,7 +232,10 @@ int rqv_wire_decode_hop(struct rqv_str payload, struct rqv_hop *ret_hop, const c
         why = "a HOP with unknown flags";
     if (why)
         return refuse(why, ret_why);
-    *ret_hop = (struct rqv_hop){.flags = flags, .method = method, .url = url};
+    ret_hop->flags = flags;
+    ret_hop->method = method;
+    ret_hop->url = url;
+    fill_fields(fields, count, &ret_hop->fields);
     return 0;
 }
 

@@ -189,11 +189,12 @@ int rqv_wire_encode_operation(struct rqv_buf *out, uint64_t id, const struct rqv
 
 int rqv_wire_encode_hop(struct rqv_buf *out, uint64_t id, const struct rqv_hop *hop)
 {
-    if (hop->method.len > RQV_WIRE_HEAD_MAX || hop->url.len > RQV_WIRE_HEAD_MAX ||
-        RQV_HOP_SIZE + hop->method.len + hop->url.len > RQV_WIRE_HEAD_MAX)
+    if (hop->method.len > RQV_WIRE_HEAD_MAX || hop->url.len > RQV_WIRE_HEAD_MAX)
         return REQIVO_E_LIMIT_HEAD;
-    struct rqv_frame_header header = {
-        .length = (uint32_t)(RQV_HOP_SIZE + hop->method.len + hop->url.len), .type = RQV_WIRE_HOP, .id = id};
+    size_t size = RQV_HOP_SIZE + hop->method.len + hop->url.len;
+    if (!add_fields_size(&size, &hop->fields))
+        return REQIVO_E_LIMIT_HEAD;
+    struct rqv_frame_header header = {.length = (uint32_t)size, .type = RQV_WIRE_HOP, .id = id};
     uint8_t *at;
     int r = begin(out, &header, &at);
     if (r < 0)
@@ -201,9 +202,11 @@ int rqv_wire_encode_hop(struct rqv_buf *out, uint64_t id, const struct rqv_hop *
     rqv_put_u16(at + RQV_HOP_FIXED_LEN, RQV_HOP_SIZE);
     rqv_put_u16(at + RQV_HOP_METHOD_LEN, (uint16_t)hop->method.len);
     rqv_put_u16(at + RQV_HOP_URL_LEN, (uint16_t)hop->url.len);
+    rqv_put_u16(at + RQV_HOP_FIELD_COUNT, (uint16_t)hop->fields.count);
     rqv_put_u16(at + RQV_HOP_FLAGS, hop->flags);
     at = put_view(at + RQV_HOP_SIZE, hop->method);
-    put_view(at, hop->url);
+    at = put_view(at, hop->url);
+    put_fields(at, &hop->fields);
     return finish(out, &header);
 }
 

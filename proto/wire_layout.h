@@ -78,12 +78,13 @@ enum {
 };
 
 enum {
-    RQV_HOP_FIXED_LEN = 0,  /* u16 */
-    RQV_HOP_METHOD_LEN = 2, /* u16 */
-    RQV_HOP_URL_LEN = 4,    /* u16 */
-    RQV_HOP_FLAGS = 6,      /* u16 */
-    RQV_HOP_CORE = 8,
-    RQV_HOP_SIZE = 8,
+    RQV_HOP_FIXED_LEN = 0,   /* u16 */
+    RQV_HOP_METHOD_LEN = 2,  /* u16 */
+    RQV_HOP_URL_LEN = 4,     /* u16 */
+    RQV_HOP_FIELD_COUNT = 6, /* u16 */
+    RQV_HOP_FLAGS = 8,       /* u16 */
+    RQV_HOP_CORE = 10,
+    RQV_HOP_SIZE = 10,
 };
 
 /* The payload of a REQUEST follows. */

@@ -155,7 +155,8 @@ static bool same_operation(const struct rqv_operation *a, const struct rqv_opera
 
 static bool same_hop(const struct rqv_hop *a, const struct rqv_hop *b)
 {
-    return a->flags == b->flags && same_str(a->method, b->method) && same_str(a->url, b->url);
+    return a->flags == b->flags && same_str(a->method, b->method) && same_str(a->url, b->url) &&
+           same_fields(&a->fields, &b->fields);
 }
 
 static bool same_response(const struct rqv_response_head *a, const struct rqv_response_head *b)
@@ -287,7 +288,8 @@ bool wire_any_inside(const struct wire_any *any, struct rqv_str payload)
     case RQV_WIRE_OPERATE:
         return head_inside(&any->operation.head, payload);
     case RQV_WIRE_HOP:
-        return inside(any->hop.method, payload) && inside(any->hop.url, payload);
+        return inside(any->hop.method, payload) && inside(any->hop.url, payload) &&
+               fields_inside(&any->hop.fields, payload);
     case RQV_WIRE_WS_OPEN:
         return inside(any->ws_open.url, payload) && fields_inside(&any->ws_open.fields, payload);
     case RQV_WIRE_WS_CLOSE:

@@ -50,7 +50,7 @@ static const struct expected expected[] = {
     {RQV_WIRE_WS_DATA, true, true, true, 13, 13, 1, 65536},
     {RQV_WIRE_WS_CLOSE, true, true, true, 0, 0, 8, 4096},
     {RQV_WIRE_WS_EVENT, false, true, true, 0, 0, 8, 4096},
-    {RQV_WIRE_HOP, false, true, true, 0, 0, 8, 61440},
+    {RQV_WIRE_HOP, false, true, true, 0, 0, 10, 61440},
     {RQV_WIRE_PROCEED, true, false, true, 1, 0, 12, 61440},
     {RQV_WIRE_OPERATE, true, false, true, 0, 0, 16, 61440},
 };
