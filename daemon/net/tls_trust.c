@@ -48,9 +48,15 @@ static int parse_into(X509_STORE *store, BIO *bio, unsigned *ret_count, char *de
     X509 *cert;
 
     while ((cert = PEM_read_bio_X509(bio, NULL, no_password, NULL))) {
+        bool cheap = tls_key_is_cheap(X509_get0_pubkey(cert));
         int added = X509_STORE_add_cert(store, cert); /* twice the same is fine since OpenSSL 1.1.1 */
 
         X509_free(cert);
+        if (!cheap) {
+            snprintf(detail, size, "certificate %u has a key that is too large or of no kind in use",
+                     count + 1);
+            return REQIVO_E_TRUST;
+        }
         if (!added) {
             snprintf(detail, size, "certificate %u cannot be used", count + 1);
             return REQIVO_E_TRUST;

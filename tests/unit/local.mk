@@ -118,7 +118,7 @@ tests_unit_test_client_sync_LDADD = libclient.la $(EV_LIBS) $(CHECK_LIBS)
 
 # daemon/net
 net_tests = tests/unit/test_dial tests/unit/test_policy tests/unit/test_resolver tests/unit/test_stream \
-	tests/unit/test_tls tests/unit/test_tls_ticket
+	tests/unit/test_tls tests/unit/test_tls_cost tests/unit/test_tls_ticket
 net_test_lib = tests/lib/net_cert.c tests/lib/net_dns.c tests/lib/net_dns.h tests/lib/net_env.c tests/lib/net_peer.h \
 	tests/lib/net_server.c tests/unit/unit.h
 net_test_libs = libreqivod.la $(OPENSSL_LIBS) $(CHECK_LIBS) -lpthread
@@ -134,6 +134,8 @@ tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(net_test_lib)
 tests_unit_test_stream_LDADD = $(net_test_libs)
 tests_unit_test_tls_SOURCES = tests/unit/test_tls.c $(net_test_lib)
 tests_unit_test_tls_LDADD = $(net_test_libs)
+tests_unit_test_tls_cost_SOURCES = tests/unit/test_tls_cost.c $(net_test_lib)
+tests_unit_test_tls_cost_LDADD = $(net_test_libs)
 tests_unit_test_tls_ticket_SOURCES = tests/unit/test_tls_ticket.c $(net_test_lib)
 tests_unit_test_tls_ticket_LDADD = $(net_test_libs)
 
