@@ -219,6 +219,11 @@ void fair_drop(struct fair_item *item)
         rqv_list_remove(&item->account->fair_node);
 }
 
+void fair_spend(struct fair_item *item, unsigned items)
+{
+    item->account->all->spent += items;
+}
+
 /* Serves one item of the account at the front of the ring and puts the account at the tail when it has more.
  * The item may free itself and drop the last reference to its account, so the account is held meanwhile. */
 static void serve_one(struct account *account)
@@ -244,7 +249,7 @@ static void on_fair_task(void *owner)
     struct accounts *all = owner;
     struct rqv_list *node;
 
-    for (unsigned i = 0; i < all->budget && (node = rqv_list_first(&all->ring)); i++)
+    for (all->spent = 0; all->spent < all->budget && (node = rqv_list_first(&all->ring)); all->spent++)
         serve_one(RQV_LIST_OF(node, struct account, fair_node));
     if (rqv_list_empty(&all->ring))
         loop_task_drop(&all->task); /* it was queued again on the way */

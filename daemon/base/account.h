@@ -62,6 +62,7 @@ struct accounts {
     struct rqv_list ring; /* round robin */
     struct loop_task task;
     unsigned budget; /* items a turn */
+    unsigned spent;  /* of it, in this turn */
     struct rqv_list idle;
     size_t idle_count;
     struct loop_timer idle_timer;
@@ -100,5 +101,7 @@ struct fair_item {
 void fair_item_init(struct fair_item *item, struct account *account, bool (*fn)(void *owner), void *owner);
 void fair_queue(struct fair_item *item); /* no effect when queued */
 void fair_drop(struct fair_item *item);
+/* From within fn: this piece was as much work as `items` more, and the turn ends so much sooner. */
+void fair_spend(struct fair_item *item, unsigned items);
 
 #endif
