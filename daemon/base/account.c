@@ -18,15 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIB ((size_t)1024 * 1024)
+#define MIB        ((size_t)1024 * 1024)
+#define OWED_LEAST ((size_t)512 * 1024)
 
 static const size_t default_uid[ACCOUNT_KINDS] = {
-    [ACCOUNT_MEMORY] = 64 * MIB, [ACCOUNT_REQUESTS] = 8192, [ACCOUNT_PEERS] = 4096,
-    [ACCOUNT_CONNS] = 1024,      [ACCOUNT_TRUSTS] = 8,
+    [ACCOUNT_MEMORY] = 64 * MIB, [ACCOUNT_OWED] = 4 * MIB, [ACCOUNT_REQUESTS] = 8192,
+    [ACCOUNT_PEERS] = 4096,      [ACCOUNT_CONNS] = 1024,   [ACCOUNT_TRUSTS] = 8,
 };
 static const size_t default_all[ACCOUNT_KINDS] = {
-    [ACCOUNT_MEMORY] = 256 * MIB, [ACCOUNT_REQUESTS] = 32768, [ACCOUNT_PEERS] = 8192,
-    [ACCOUNT_CONNS] = 8192,       [ACCOUNT_TRUSTS] = 256,
+    [ACCOUNT_MEMORY] = 224 * MIB, [ACCOUNT_OWED] = 32 * MIB, [ACCOUNT_REQUESTS] = 32768,
+    [ACCOUNT_PEERS] = 8192,       [ACCOUNT_CONNS] = 8192,    [ACCOUNT_TRUSTS] = 256,
 };
 
 static struct account *account_of_node(struct rqv_map_node *node)
@@ -129,6 +130,7 @@ static int limit_code(enum account_kind kind)
 {
     switch (kind) {
     case ACCOUNT_MEMORY:
+    case ACCOUNT_OWED:
         return REQIVO_E_LIMIT_MEMORY;
     case ACCOUNT_PEERS:
         return REQIVO_E_LIMIT_PEERS;
@@ -309,7 +311,10 @@ bool accounts_limits_from_conf(struct accounts *all, const struct conf *conf, ui
     uint64_t available = nofile > ACCOUNTS_FD_RESERVE + 16 ? nofile - ACCOUNTS_FD_RESERVE : 16;
 
     all->limit_uid[ACCOUNT_MEMORY] = (size_t)conf->memory_uid;
-    all->limit_all[ACCOUNT_MEMORY] = (size_t)conf->memory_total;
+    all->limit_uid[ACCOUNT_OWED] =
+        conf->memory_uid / 16 > OWED_LEAST ? (size_t)conf->memory_uid / 16 : OWED_LEAST;
+    all->limit_all[ACCOUNT_OWED] = (size_t)conf->memory_total / 8;
+    all->limit_all[ACCOUNT_MEMORY] = (size_t)conf->memory_total - all->limit_all[ACCOUNT_OWED];
     all->limit_uid[ACCOUNT_REQUESTS] = conf->requests_uid;
     all->limit_all[ACCOUNT_REQUESTS] = conf->requests_total;
     all->limit_uid[ACCOUNT_PEERS] = conf->peers_uid;

@@ -29,6 +29,7 @@ struct conf;
 
 enum account_kind {
     ACCOUNT_MEMORY,
+    ACCOUNT_OWED, /* memory too: frames that a program must get when it has no other left (queue.h) */
     ACCOUNT_REQUESTS,
     ACCOUNT_PEERS,
     ACCOUNT_CONNS,
@@ -48,6 +49,8 @@ struct account {
     struct rqv_list fair_items; /* its struct fair_item */
     struct rqv_list idle_node;  /* in accounts->idle while refs == 0 */
     uint64_t unused_since_us;
+    uint64_t relieved_us; /* ipc.c: when it last looked for a body that may go, */
+    bool relieved;        /* and whether there was one */
 };
 
 struct queue_pool;
@@ -87,6 +90,11 @@ int account_charge(struct account *account, enum account_kind kind, size_t n);
 /* What account_charge of n would answer, without charging and without counting a refusal. */
 int account_check(const struct account *account, enum account_kind kind, size_t n);
 void account_refund(struct account *account, enum account_kind kind, size_t n);
+
+static inline size_t account_memory(const size_t used[ACCOUNT_KINDS]) /* of one, or of all */
+{
+    return used[ACCOUNT_MEMORY] + used[ACCOUNT_OWED];
+}
 
 /* ---- fair turns: an item is somebody with work waiting (a peer with whole frames). Each turn of the loop
  * serves the accounts in a circle, one item of each at a time, until the turn's budget is spent; fn does a

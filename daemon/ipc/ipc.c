@@ -250,11 +250,16 @@ static void on_accept_again(void *owner)
 /* ---- memory ---- */
 
 /* Bodies of requests that wait for a connection may hold all of a user's memory, while those that have one
- * wait for frames that cannot be read: then the largest that waits ends with the limit's error. */
-static void relieve(struct ipc *ipc, const struct account *account)
+ * wait for frames that cannot be read: then the largest that waits ends with the limit's error, one a turn of
+ * the timer. False when no body waits. */
+static bool relieve(struct ipc *ipc, struct account *account)
 {
     struct exchange *largest = NULL;
+    uint64_t now = loop_now_us(ipc->use.loop);
 
+    if (account->relieved_us == now)
+        return account->relieved;
+    account->relieved_us = now;
     rqv_list_for_each (node, &ipc->peers) {
         struct peer *peer = RQV_LIST_OF(node, struct peer, node);
         if (peer->account != account)
@@ -268,6 +273,8 @@ static void relieve(struct ipc *ipc, const struct account *account)
     if (largest)
         exchange_cancel(largest, REQIVO_E_LIMIT_MEMORY,
                         "the user's share of memory is used up by request bodies that wait");
+    account->relieved = largest != NULL;
+    return account->relieved;
 }
 
 static void on_hungry(void *owner)
@@ -284,8 +291,10 @@ static void on_hungry(void *owner)
             peer_close(peer, "it ended while no memory was left for its frames");
             continue;
         }
-        if (++peer->hungry_ticks > HUNGRY_TICKS)
-            relieve(ipc, peer->account);
+        if (peer->hungry_ticks < HUNGRY_TICKS)
+            peer->hungry_ticks++;
+        else
+            peer->starved = !relieve(ipc, peer->account);
         peer_feed(peer);
     }
 }

@@ -18,6 +18,7 @@
 
 #define TIGHT     524288 /* what one read may cost: its bytes, requests, the bodies in it */
 #define PEER_READ 65536  /* one read; a frame that is longer is completed by the next */
+#define SPARE     262144 /* of ACCOUNT_OWED: what one such turn may cost, and DONE for what is in flight */
 
 static bool peer_turn(void *owner);
 static void peer_flush(void *owner);
@@ -123,7 +124,7 @@ void peer_fault(struct peer *peer, const char *why)
     peer->ipc->violations++;
     log_warning("peer %llu (uid %u, pid %d) violated the protocol: %s", (unsigned long long)peer->number,
                 (unsigned)peer->uid, (int)peer->pid, why);
-    if (peer_room(peer, 1024) == 0 && rqv_wire_encode_goaway(&peer->out.buf, 0, &goaway) == 0)
+    if (peer_room_owed(peer, PEER_DONE) == 0 && rqv_wire_encode_goaway(&peer->out.buf, 0, &goaway) == 0)
         peer_flush_now(peer);
     peer_close(peer, why);
 }
@@ -132,7 +133,7 @@ void peer_fault(struct peer *peer, const char *why)
 
 static bool peer_is_full(const struct peer *peer)
 {
-    return queue_len(&peer->out) > PEER_OUT_HIGH;
+    return queue_len(&peer->out) > (peer->out.kind == ACCOUNT_OWED ? 0 : PEER_OUT_HIGH);
 }
 
 /* Readiness tells nothing of frames that lie in `in` already, so a turn that was put off is asked for here.
@@ -209,11 +210,18 @@ int peer_room(struct peer *peer, size_t n)
     return queue_reserve(&peer->out, n);
 }
 
+int peer_room_owed(struct peer *peer, size_t n)
+{
+    int rc = peer_room(peer, n);
+
+    return rc == REQIVO_E_LIMIT_MEMORY ? queue_reserve_owed(&peer->out, n) : rc;
+}
+
 void peer_done(struct peer *peer, uint64_t id, const struct rqv_done *done)
 {
     /* A terminal frame that cannot be delivered would be a lost completion: then the whole peer ends, which
      * the library reports for every request. */
-    if (peer_room(peer, 1024) < 0 || rqv_wire_encode_done(&peer->out.buf, id, done) < 0)
+    if (peer_room_owed(peer, PEER_DONE) < 0 || rqv_wire_encode_done(&peer->out.buf, id, done) < 0)
         peer->broken = true;
 }
 
@@ -236,7 +244,7 @@ void peer_goaway(struct peer *peer, int code, const char *detail)
             exchange_abandon(x);
         }
         bool more = goaway.count == sizeof ids / 8;
-        if (peer_room(peer, sizeof ids + 1024) < 0 ||
+        if (peer_room_owed(peer, sizeof ids + PEER_DONE) < 0 ||
             rqv_wire_encode_goaway(&peer->out.buf, more ? RQV_FLAG_MORE : 0, &goaway) < 0) {
             peer->broken = true;
             return;
@@ -245,6 +253,24 @@ void peer_goaway(struct peer *peer, int code, const char *detail)
 }
 
 /* ---- reading ---- */
+
+/* No memory is left for its frames: ipc's timer gives it another turn. */
+static void peer_hunger(struct peer *peer)
+{
+    peer->hungry = true;
+    peer_hold(peer);
+    ipc_hungry(peer->ipc);
+}
+
+/* A body waits until there is memory for it; whatever else comes can be answered without. */
+static bool peer_must_wait(struct peer *peer, const struct rqv_frame_header *header)
+{
+    peer->starved = account_check(peer->account, ACCOUNT_MEMORY, 2 * PEER_READ) < 0;
+    if (!peer->starved || (header->type != RQV_WIRE_DATA && header->type != RQV_WIRE_WS_DATA))
+        return false;
+    peer_hunger(peer);
+    return true;
+}
 
 /* As many whole frames as the turn allows. Returns bytes consumed; *ret_more when whole frames may be left.
  */
@@ -260,7 +286,7 @@ static size_t peer_frames(struct peer *peer, const uint8_t *bytes, size_t len, u
             peer_fault(peer, why);
             return len;
         }
-        if (rc == 0)
+        if (rc == 0 || (peer->starved && peer_must_wait(peer, &header)))
             return at;
         struct rqv_str payload = {(const char *)bytes + at + RQV_WIRE_HEADER, header.length};
         at += RQV_WIRE_HEADER + header.length;
@@ -279,7 +305,7 @@ static bool peer_turn_stashed(struct peer *peer, unsigned *budget)
     if (peer->state == PEER_CLOSED)
         return false;
     queue_consume(&peer->in, used);
-    return true;
+    return !peer->hungry;
 }
 
 /* One read into `room`. > 0 bytes; 0 nothing now; -1 the peer was closed. */
@@ -296,6 +322,15 @@ static long peer_read(struct peer *peer, uint8_t *room, size_t size)
     return -1;
 }
 
+/* Room in the stash for one read, of the memory that is owed when the peer has waited for any in vain. */
+static bool peer_stash_room(struct peer *peer)
+{
+    if (queue_reserve(&peer->in, PEER_READ) == 0)
+        return true;
+    return peer->starved && account_check(peer->account, ACCOUNT_OWED, SPARE) == 0 &&
+           queue_reserve_owed(&peer->in, PEER_READ) == 0;
+}
+
 /* The bytes go to the stash when a frame is begun there, else through the loop's scratch, uncopied. */
 static bool peer_turn_read(struct peer *peer, unsigned *budget)
 {
@@ -304,15 +339,15 @@ static bool peer_turn_read(struct peer *peer, unsigned *budget)
     bool tight = account_check(peer->account, ACCOUNT_MEMORY, TIGHT) < 0;
 
     if (have > 0 || tight) {
-        if (queue_reserve(&peer->in, PEER_READ) < 0) { /* over the memory of this user */
-            peer->hungry = true;
-            peer_hold(peer);
-            ipc_hungry(peer->ipc);
+        if (!peer_stash_room(peer)) {
+            peer_hunger(peer);
             return false;
         }
         if (peer->hungry_ticks > 0)
             peer->hungry_ticks--;
         long n = peer_read(peer, peer->in.buf.data + peer->in.buf.end, PEER_READ);
+        if (n == 0)
+            queue_consume(&peer->in, 0); /* an idle one keeps no block */
         if (n <= 0)
             return false;
         rqv_buf_commit(&peer->in.buf, (size_t)n);
@@ -325,7 +360,7 @@ static bool peer_turn_read(struct peer *peer, unsigned *budget)
     size_t used = peer_frames(peer, bytes, (size_t)n, budget);
     if (peer->state == PEER_CLOSED)
         return false;
-    if (used < (size_t)n && queue_append(&peer->in, bytes + used, (size_t)n - used) < 0) {
+    if (used < (size_t)n && queue_append_owed(&peer->in, bytes + used, (size_t)n - used) < 0) {
         peer_close(peer, "no memory for its frames");
         return false;
     }

@@ -26,6 +26,7 @@
 #define PEER_OUT_HIGH                                                                                        \
     524288 /* no reading from servers or of requests for a program that has this much to read */
 #define PEER_OUT_BLOCKED 65536   /* the same, once the kernel takes no more for it */
+#define PEER_DONE        512     /* a DONE, GOAWAY or WS_CLOSE: its core, detail and address */
 #define PEER_OUT_MAX     4194304 /* never reached by responses; a query's rows may come near */
 
 enum peer_state { PEER_SILENT, PEER_OPEN, PEER_CLOSED };
@@ -57,6 +58,7 @@ struct peer {
     bool stalled;         /* an exchange waits for room in `out` */
     bool held;            /* its turn came while `out` was full, or no memory was left for its frames */
     bool hungry;          /* the latter: ipc's timer gives it another turn */
+    bool starved;         /* hungry for long: all but bodies is read in ACCOUNT_OWED, a turn's at a time */
     bool broken;          /* writing failed: closes at the end of the turn */
     bool takes_trailers;  /* its HELLO says so */
 };
@@ -69,7 +71,8 @@ void peer_goaway(struct peer *peer, int code, const char *detail); /* lists and 
 /* Room for n more bytes of frames, and a flush in this turn. Negative: the peer cannot be written to and will
  * be closed. */
 int peer_room(struct peer *peer, size_t n);
-bool peer_flush_now(struct peer *peer); /* true when nothing waits any more */
+int peer_room_owed(struct peer *peer, size_t n); /* the same, of ACCOUNT_OWED where memory is used up */
+bool peer_flush_now(struct peer *peer);          /* true when nothing waits any more */
 void peer_done(struct peer *peer, uint64_t id, const struct rqv_done *done);
 void peer_feed(struct peer *peer);                   /* there may be memory for its frames again */
 void peer_fault(struct peer *peer, const char *why); /* a violation of the wire: GOAWAY and close */

@@ -41,7 +41,7 @@ static bool on_hello(struct peer *peer, struct rqv_str payload)
         .credit = RQV_WIRE_CREDIT_INITIAL,
         .name = RQV_STR("reqivod/" PACKAGE_VERSION),
     };
-    if (peer_room(peer, 256) < 0 || rqv_wire_encode_hello(&peer->out.buf, &answer) < 0)
+    if (peer_room_owed(peer, 256) < 0 || rqv_wire_encode_hello(&peer->out.buf, &answer) < 0)
         return fault(peer, "no memory to greet");
     if (rqv_wire_version(&hello) < 0) {
         peer_goaway(peer, REQIVO_E_VERSION, rqv_err_text(REQIVO_E_VERSION));

@@ -85,7 +85,7 @@ static void gather_body(struct gather *gather, uint64_t id, const uint8_t *bytes
     }
 }
 
-/* What the kernel did not take, into `out` in its order. */
+/* What the kernel did not take, into `out` in its order: half a frame is out, the other half is owed. */
 static int gather_keep(const struct gather *gather, struct queue *out, size_t sent)
 {
     int rc = 0;
@@ -95,7 +95,7 @@ static int gather_keep(const struct gather *gather, struct queue *out, size_t se
         size_t gone = sent < piece->iov_len ? sent : piece->iov_len;
 
         sent -= gone;
-        rc = queue_append(out, (const uint8_t *)piece->iov_base + gone, piece->iov_len - gone);
+        rc = queue_append_owed(out, (const uint8_t *)piece->iov_base + gone, piece->iov_len - gone);
     }
     return rc;
 }
@@ -128,7 +128,7 @@ static int send_direct(struct peer *peer, uint64_t id, const struct ipc_held *bo
         size_t of_out = sent < before ? sent : before;
         if (before > 0) { /* stays where it is */
             gather.iov[0].iov_len = of_out;
-            rc = queue_reserve(&peer->out, gather.total - before);
+            rc = queue_reserve_owed(&peer->out, gather.total - before);
         }
         if (rc == 0)
             rc = gather_keep(&gather, &peer->out, sent);
@@ -189,7 +189,8 @@ static void sink_credit(struct exchange *x, uint32_t bytes)
 {
     struct peer *peer = x->owner;
 
-    if (peer_room(peer, RQV_WIRE_HEADER + 4) < 0 || rqv_wire_encode_credit(&peer->out.buf, x->id, bytes) < 0)
+    if (peer_room_owed(peer, RQV_WIRE_HEADER + 4) < 0 ||
+        rqv_wire_encode_credit(&peer->out.buf, x->id, bytes) < 0)
         peer->broken = true;
 }
 

@@ -43,9 +43,14 @@ static void row_count(struct row *row, const char *name, uint64_t value)
     row_add(row, name, "%" PRIu64, value);
 }
 
+static size_t row_size(const struct row *row)
+{
+    return ROW_TEXT + 64 * row->fields.count + 64;
+}
+
 static int row_send(struct peer *peer, uint64_t id, struct row *row)
 {
-    int rc = peer_room(peer, ROW_TEXT + 64 * row->fields.count + 64);
+    int rc = peer_room(peer, row_size(row));
 
     if (rc == 0)
         rc = rqv_wire_encode_info(&peer->out.buf, id, &row->fields);
@@ -65,7 +70,7 @@ static void account_row(struct row *row, const struct account *account)
     row_count(row, "programs", account->used[ACCOUNT_PEERS]);
     row_count(row, "requests", account->used[ACCOUNT_REQUESTS]);
     row_count(row, "connections", account->used[ACCOUNT_CONNS]);
-    row_count(row, "memory", account->used[ACCOUNT_MEMORY]);
+    row_count(row, "memory", account_memory(account->used));
 }
 
 static void daemon_row(struct row *row, struct ipc *ipc)
@@ -81,7 +86,7 @@ static void daemon_row(struct row *row, struct ipc *ipc)
     row_count(row, "all_programs", ipc->count);
     row_count(row, "all_requests", all->used[ACCOUNT_REQUESTS]);
     row_count(row, "all_connections", all->used[ACCOUNT_CONNS]);
-    row_count(row, "all_memory", all->used[ACCOUNT_MEMORY]);
+    row_count(row, "all_memory", account_memory(all->used));
     row_count(row, "pools", pools);
     row_count(row, "started", stats->started);
     row_count(row, "succeeded", stats->succeeded);
@@ -107,7 +112,8 @@ static int answer_status(struct peer *peer, uint64_t id, struct row *row)
     account_row(row, peer->account);
     if (sees_all(peer))
         daemon_row(row, ipc);
-    return row_send(peer, id, row);
+    int rc = peer_room_owed(peer, row_size(row)); /* however full the daemon is */
+    return rc < 0 ? rc : row_send(peer, id, row);
 }
 
 static void pool_row(struct row *row, const struct pool *pool, uint64_t now_ms)

@@ -118,8 +118,8 @@ static void exchange_init(struct exchange *x, struct exchange_env *env, const st
     x->waiter.tls_ms = x->timeout_ms[RQV_T_TLS];
     x->waiter.on_lease = on_lease;
     x->waiter.on_fail = on_fail;
-    queue_init(&x->head, params->account, HEAD_MAX);
-    queue_init(&x->body, params->account, RQV_WIRE_CREDIT_INITIAL + RQV_WIRE_PAYLOAD_MAX);
+    queue_init_small(&x->head, params->account, HEAD_MAX);
+    queue_init_small(&x->body, params->account, RQV_WIRE_CREDIT_INITIAL + RQV_WIRE_PAYLOAD_MAX);
     loop_timer_init(&x->timer, env->loop, on_timer, x);
     loop_task_init(&x->reap, exchange_reap, x);
 }

@@ -172,7 +172,7 @@ static void wsession_init(struct wsession *ws, struct wsession_env *env, const s
         ws->timeout_ms[i] = effective_timeout(env->conf, open->timeout_ms[i], i);
     rqv_list_append(&env->all, &ws->all_node);
     env->count++;
-    queue_init(&ws->head, ws->account, HEAD_MAX);
+    queue_init_small(&ws->head, ws->account, HEAD_MAX);
     queue_init(&ws->in, ws->account, IN_MAX);
     queue_init(&ws->up, ws->account, UP_MAX);
     queue_init(&ws->out, ws->account, OUT_MAX);
