@@ -17,6 +17,7 @@
 #include <reqivo/error.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MIB        ((size_t)1024 * 1024)
 #define OWED_LEAST ((size_t)512 * 1024)
@@ -27,7 +28,7 @@ static const size_t default_uid[ACCOUNT_KINDS] = {
 };
 static const size_t default_all[ACCOUNT_KINDS] = {
     [ACCOUNT_MEMORY] = 224 * MIB, [ACCOUNT_OWED] = 32 * MIB, [ACCOUNT_REQUESTS] = 32768,
-    [ACCOUNT_PEERS] = 8192,       [ACCOUNT_CONNS] = 8192,    [ACCOUNT_TRUSTS] = 256,
+    [ACCOUNT_PEERS] = 16384,      [ACCOUNT_CONNS] = 16384,   [ACCOUNT_TRUSTS] = 256,
 };
 
 static struct account *account_of_node(struct rqv_map_node *node)
@@ -102,6 +103,7 @@ int account_get(struct accounts *all, uid_t uid, struct account **ret_account)
         return -ENOMEM;
     account->all = all;
     account->uid = uid;
+    account->trusted = uid == 0 || uid == all->own_uid;
     account->refs = 1;
     rqv_list_init(&account->fair_node);
     rqv_list_init(&account->fair_items);
@@ -152,11 +154,13 @@ static bool fits(size_t used, size_t limit, size_t n)
 int account_check(const struct account *account, enum account_kind kind, size_t n)
 {
     const struct accounts *all = account->all;
-    size_t share = all->limit_all[kind] - all->limit_all[kind] / 4;
+    size_t mine = account->used[kind], total = all->limit_all[kind];
 
-    if (fits(account->used[kind], all->limit_uid[kind], n) && fits(account->used[kind], share, n) &&
-        fits(all->used[kind], all->limit_all[kind], n))
-        return 0;
+    if (!account->trusted)
+        total -= total / ACCOUNTS_KEPT;
+    if (fits(mine, all->limit_uid[kind], n) && fits(all->used[kind], total, n) &&
+        (account->trusted || mine + n <= total - all->used[kind] - n + 1))
+        return 0; /* + 1: the last one of all may be taken */
     return limit_code(kind);
 }
 
@@ -265,6 +269,7 @@ int accounts_init(struct accounts *all, struct loop *loop, const uint64_t hash_k
 {
     memset(all, 0, sizeof(*all));
     all->loop = loop;
+    all->own_uid = geteuid();
     rqv_map_init(&all->map, hash_key);
     memcpy(all->limit_uid, default_uid, sizeof(all->limit_uid));
     memcpy(all->limit_all, default_all, sizeof(all->limit_all));

@@ -5,6 +5,9 @@
  * account dies a set time after its last use; `struct accounts` holds the totals and the limits. Also: fair
  * turns over uids.
  *
+ *   a total:  |-- uid A --|- uid B -|-C-|---- left: as much as the last to take has, or more ----| kept |
+ *                                                                                         for root --^
+ *
  *   account: made ── refs > 0 ──(last release)──> idle list, oldest first ──(linger_us, or too many)──> freed
  *                       ^──────────(account_get)──────────┘
  */
@@ -24,6 +27,7 @@
 #define ACCOUNTS_FD_RESERVE 64
 #define ACCOUNTS_BUDGET     64   /* items a turn */
 #define ACCOUNTS_IDLE_MAX   1024 /* accounts kept although nobody uses them */
+#define ACCOUNTS_KEPT       16   /* one part of so many of each total is root's and the daemon's own user's */
 
 struct conf;
 
@@ -41,6 +45,7 @@ struct account {
     struct rqv_map_node node;
     struct accounts *all;
     uid_t uid;
+    bool trusted; /* root or the daemon's own user */
     size_t used[ACCOUNT_KINDS];
     size_t peak_memory;
     uint64_t refused[ACCOUNT_KINDS];
@@ -62,6 +67,7 @@ struct accounts {
     size_t used[ACCOUNT_KINDS];
     size_t limit_uid[ACCOUNT_KINDS];
     size_t limit_all[ACCOUNT_KINDS];
+    uid_t own_uid;        /* whom the daemon runs as */
     struct rqv_list ring; /* round robin */
     struct loop_task task;
     unsigned budget; /* items a turn */
@@ -85,7 +91,9 @@ int account_get(struct accounts *all, uid_t uid, struct account **ret_account);
 void account_release(struct account **account);
 
 /* 0, or the REQIVO_E_LIMIT_* of the kind (_REQUESTS for ACCOUNT_CONNS, which has none of its own): over the
- * uid's limit, the total, or more than 3/4 of the total for one uid. */
+ * uid's limit, the total, or the uid's share: after the charge at least as much must be left as the uid then
+ * holds, so that few cannot take all. The last ACCOUNTS_KEPT-th of a total is left out of that. Root and the
+ * daemon's own user have all of the total and no share. */
 int account_charge(struct account *account, enum account_kind kind, size_t n);
 /* What account_charge of n would answer, without charging and without counting a refusal. */
 int account_check(const struct account *account, enum account_kind kind, size_t n);

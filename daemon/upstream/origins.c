@@ -76,12 +76,14 @@ int origins_get(struct origins *origins, const struct pool_params *params, struc
 
 bool origins_make_room(struct origins *origins, struct account *account, const struct pool *except)
 {
-    size_t all = account->all->limit_all[ACCOUNT_CONNS], used = account->used[ACCOUNT_CONNS];
-    bool own_limit = used >= account->all->limit_uid[ACCOUNT_CONNS] || used >= all - all / 4;
+    size_t used = account->used[ACCOUNT_CONNS];
+    bool own_limit = used >= account->all->limit_uid[ACCOUNT_CONNS];
 
+    /* Else the total or a share of it is in the way: those who hold less keep what they have. */
     rqv_list_for_each (node, &origins->idle_lru) {
         struct conn *conn = RQV_LIST_OF(node, struct conn, idle_lru);
-        if (conn->pool == except || (own_limit && conn->pool->account != account))
+        const struct account *holder = conn->pool->account;
+        if (conn->pool == except || (holder != account && (own_limit || holder->used[ACCOUNT_CONNS] < used)))
             continue;
         pool_close_conn(conn);
         return true;

@@ -33,8 +33,8 @@ void origins_done(struct origins *origins);
 int origins_get(struct origins *origins, const struct pool_params *params, struct pool **ret_pool);
 
 /* Closes the oldest idle connection that stands in the way of one more for `account`: of that account when
- * its own limit is reached, of anybody when the total is. `except` keeps its connections. True when one was
- * closed. */
+ * its own limit is reached, else also of one that holds no fewer. `except` keeps its connections. True when
+ * one was closed. */
 bool origins_make_room(struct origins *origins, struct account *account, const struct pool *except);
 /* A connection is gone: pools that waited for a limit try again. */
 void origins_conn_gone(struct origins *origins);
