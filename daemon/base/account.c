@@ -36,6 +36,14 @@ static struct account *account_of_node(struct rqv_map_node *node)
     return (struct account *)(void *)((char *)node - offsetof(struct account, node));
 }
 
+static void ring_leave(struct account *account)
+{
+    if (rqv_list_empty(&account->fair_node))
+        return;
+    rqv_list_remove(&account->fair_node);
+    account->all->ring_count--;
+}
+
 /* ---- life ---- */
 
 static void account_free(struct account *account)
@@ -46,7 +54,7 @@ static void account_free(struct account *account)
         rqv_list_remove(&account->idle_node);
         all->idle_count--;
     }
-    rqv_list_remove(&account->fair_node);
+    ring_leave(account);
     rqv_map_del(&all->map, &account->node);
     free(account);
 }
@@ -195,9 +203,9 @@ static void ring_join(struct account *account)
 {
     struct accounts *all = account->all;
 
-    if (rqv_list_empty(&account->fair_node))
-        rqv_list_append(&all->ring, &account->fair_node);
-    loop_task_queue(all->loop, &all->task, LOOP_WORK);
+    rqv_list_append(&all->ring, &account->fair_node);
+    if (all->ring_count++ == 0 && !all->serving)
+        loop_task_queue(all->loop, &all->task, LOOP_SERVE);
 }
 
 void fair_item_init(struct fair_item *item, struct account *account, bool (*fn)(void *owner), void *owner)
@@ -213,7 +221,26 @@ void fair_queue(struct fair_item *item)
     if (!rqv_list_empty(&item->node))
         return;
     rqv_list_append(&item->account->fair_items, &item->node);
-    ring_join(item->account);
+    if (rqv_list_empty(&item->account->fair_node))
+        ring_join(item->account);
+}
+
+void fair_serve(struct fair_item *item)
+{
+    struct accounts *all = item->account->all;
+    uint64_t turn = loop_turn(all->loop);
+
+    if (all->direct_turn != turn) {
+        all->direct_turn = turn;
+        all->direct = 0;
+    }
+    if (all->behind || all->direct >= ACCOUNTS_DIRECT || !rqv_list_empty(&item->node)) {
+        fair_queue(item);
+        return;
+    }
+    all->direct++;
+    if (item->fn(item->owner))
+        fair_queue(item);
 }
 
 void fair_drop(struct fair_item *item)
@@ -222,7 +249,7 @@ void fair_drop(struct fair_item *item)
         return;
     rqv_list_remove(&item->node);
     if (rqv_list_empty(&item->account->fair_items))
-        rqv_list_remove(&item->account->fair_node);
+        ring_leave(item->account);
 }
 
 void fair_spend(struct fair_item *item, unsigned items)
@@ -230,37 +257,49 @@ void fair_spend(struct fair_item *item, unsigned items)
     item->account->all->spent += items;
 }
 
-/* Serves one item of the account at the front of the ring and puts the account at the tail when it has more.
+/* Serves one item of the account at the front of the ring, and puts the account at the tail when it has more.
  * The item may free itself and drop the last reference to its account, so the account is held meanwhile. */
 static void serve_one(struct account *account)
 {
-    struct rqv_list *node = rqv_list_first(&account->fair_items);
-    struct fair_item *item;
+    struct fair_item *item = RQV_LIST_OF(rqv_list_first(&account->fair_items), struct fair_item, node);
 
-    rqv_list_remove(&account->fair_node);
-    if (!node)
-        return;
-    item = RQV_LIST_OF(node, struct fair_item, node);
-    rqv_list_remove(node);
+    rqv_list_remove(&item->node);
     account->refs++;
     if (item->fn(item->owner))
         fair_queue(item);
-    if (!rqv_list_empty(&account->fair_items))
-        ring_join(account);
+    if (rqv_list_empty(&account->fair_items)) {
+        ring_leave(account);
+    } else {
+        rqv_list_remove(&account->fair_node);
+        rqv_list_append(&account->all->ring, &account->fair_node);
+    }
     account_release(&account);
+}
+
+/* After `done` items. The circle goes round once in any case: it held `least` accounts at first. */
+static bool turn_goes_on(const struct accounts *all, size_t done, size_t least)
+{
+    if (done < least)
+        return true;
+    if (done + all->spent >= all->budget)
+        return false;
+    return done % ACCOUNTS_CLOCK != 0 || loop_spent_us(all->loop) < all->turn_us;
 }
 
 static void on_fair_task(void *owner)
 {
     struct accounts *all = owner;
     struct rqv_list *node;
+    size_t least = all->ring_count;
 
-    for (all->spent = 0; all->spent < all->budget && (node = rqv_list_first(&all->ring)); all->spent++)
+    all->spent = 0;
+    all->serving = true;
+    for (size_t done = 0; (node = rqv_list_first(&all->ring)) && turn_goes_on(all, done, least); done++)
         serve_one(RQV_LIST_OF(node, struct account, fair_node));
-    if (rqv_list_empty(&all->ring))
-        loop_task_drop(&all->task); /* it was queued again on the way */
-    else
-        loop_task_queue(all->loop, &all->task, LOOP_WORK);
+    all->serving = false;
+    all->behind = all->ring_count > 0;
+    if (all->behind)
+        loop_task_queue(all->loop, &all->task, LOOP_SERVE);
 }
 
 /* ---- all accounts ---- */
@@ -278,6 +317,7 @@ int accounts_init(struct accounts *all, struct loop *loop, const uint64_t hash_k
     loop_task_init(&all->task, on_fair_task, all);
     loop_timer_init(&all->idle_timer, loop, on_idle_timer, all);
     all->budget = ACCOUNTS_BUDGET;
+    all->turn_us = ACCOUNTS_TURN_US;
     all->linger_us = UINT64_C(60000000);
     return 0;
 }

@@ -26,6 +26,9 @@
 /* Descriptors that are nobody's connection: epoll, eventfds, the listener, the log, DNS, files being read. */
 #define ACCOUNTS_FD_RESERVE 64
 #define ACCOUNTS_BUDGET     64   /* items a turn */
+#define ACCOUNTS_TURN_US    2000 /* no further item once the turn has lasted so long ... */
+#define ACCOUNTS_CLOCK      4    /* ... which is looked at after so many items */
+#define ACCOUNTS_DIRECT     8    /* items a turn that need not stand in the circle when it was emptied */
 #define ACCOUNTS_IDLE_MAX   1024 /* accounts kept although nobody uses them */
 #define ACCOUNTS_KEPT       16   /* one part of so many of each total is root's and the daemon's own user's */
 
@@ -69,9 +72,14 @@ struct accounts {
     size_t limit_all[ACCOUNT_KINDS];
     uid_t own_uid;        /* whom the daemon runs as */
     struct rqv_list ring; /* round robin */
+    size_t ring_count;
+    bool serving, behind; /* behind: the last turn did not empty it */
     struct loop_task task;
-    unsigned budget; /* items a turn */
-    unsigned spent;  /* of it, in this turn */
+    unsigned budget;  /* items a turn */
+    uint64_t turn_us; /* and how long it may have lasted when another one begins */
+    uint64_t direct_turn;
+    unsigned direct; /* items served by fair_serve in that turn */
+    unsigned spent;  /* of the budget, by fair_spend() in this turn */
     struct rqv_list idle;
     size_t idle_count;
     struct loop_timer idle_timer;
@@ -104,10 +112,12 @@ static inline size_t account_memory(const size_t used[ACCOUNT_KINDS]) /* of one,
     return used[ACCOUNT_MEMORY] + used[ACCOUNT_OWED];
 }
 
-/* ---- fair turns: an item is somebody with work waiting (a peer with whole frames). Each turn of the loop
- * serves the accounts in a circle, one item of each at a time, until the turn's budget is spent; fn does a
+/* ---- fair turns: an item is somebody with work waiting (a peer or a server that can be read, a pool with
+ * something to match). Each turn of the loop serves the accounts in a circle, one item of each at a time,
+ * until the turn's budget of items or of time is spent, and at least one item of each account; fn does a
  * bounded piece and returns true when it has more, which puts it at its account's tail; when it returns false
- * it may have freed the item. ---- */
+ * it may have freed the item. What is queued before the SERVE phase, or within it, is served in this turn if
+ * the budget lasts. ---- */
 struct fair_item {
     struct rqv_list node;
     struct account *account;
@@ -116,6 +126,9 @@ struct fair_item {
 };
 void fair_item_init(struct fair_item *item, struct account *account, bool (*fn)(void *owner), void *owner);
 void fair_queue(struct fair_item *item); /* no effect when queued */
+/* The same for one whose fn may run within this call. It does when the last turn of the loop has left nobody
+ * waiting, for the first few of a turn. */
+void fair_serve(struct fair_item *item);
 void fair_drop(struct fair_item *item);
 /* From within fn: this piece was as much work as `items` more, and the turn ends so much sooner. */
 void fair_spend(struct fair_item *item, unsigned items);

@@ -147,12 +147,12 @@ static void refuse(int fd, int code, const char *detail)
 
 static size_t silent_of(const struct ipc *ipc, uid_t uid)
 {
-    uint64_t now = loop_now_us(ipc->use.loop);
     size_t n = 0;
 
     rqv_list_for_each (node, &ipc->silent) {
         const struct peer *peer = RQV_LIST_OF(node, struct peer, silent_node);
-        n += peer->uid == uid && peer->since_us < now; /* those of this turn have not had theirs yet */
+        n +=
+            peer->uid == uid && rqv_list_empty(&peer->turn.node); /* the others have not had their turn yet */
     }
     return n;
 }

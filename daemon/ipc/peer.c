@@ -21,6 +21,7 @@
 #define SPARE     262144 /* of ACCOUNT_OWED: what one such turn may cost, and DONE for what is in flight */
 
 static bool peer_turn(void *owner);
+static bool peer_drain(void *owner);
 static void peer_flush(void *owner);
 
 static void peer_ready(void *owner, unsigned events)
@@ -31,7 +32,7 @@ static void peer_ready(void *owner, unsigned events)
         fair_queue(&peer->turn);
     if (events & LOOP_WRITE) {
         peer->write_blocked = false;
-        loop_task_queue(peer->ipc->use.loop, &peer->flush, LOOP_FLUSH_PEERS);
+        fair_serve(&peer->drain);
     }
 }
 
@@ -66,6 +67,7 @@ int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_pe
     queue_init(&peer->in, account, RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX + PEER_READ);
     queue_init(&peer->out, account, PEER_OUT_MAX);
     fair_item_init(&peer->turn, account, peer_turn, peer);
+    fair_item_init(&peer->drain, account, peer_drain, peer);
     loop_task_init(&peer->flush, peer_flush, peer);
     rqv_list_append(&ipc->peers, &peer->node);
     rqv_list_append(&ipc->silent, &peer->silent_node);
@@ -103,6 +105,7 @@ void peer_close(struct peer *peer, const char *why)
     loop_io_stop(&peer->io);
     fds_close(peer, fd);
     fair_drop(&peer->turn);
+    fair_drop(&peer->drain);
     loop_task_drop(&peer->flush);
     queue_done(&peer->in);
     queue_done(&peer->out);
@@ -200,6 +203,14 @@ static void peer_flush(void *owner)
     peer_arm(peer);
     if (peer->stalled && !peer->write_blocked && queue_len(&peer->out) <= PEER_OUT_HIGH / 2)
         peer_kick_all(peer);
+}
+
+/* A slow reader takes more: what waits for it, half a MiB at most, is written when its account's turn comes.
+ */
+static bool peer_drain(void *owner)
+{
+    peer_flush(owner);
+    return false;
 }
 
 int peer_room(struct peer *peer, size_t n)

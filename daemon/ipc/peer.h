@@ -36,7 +36,8 @@ struct peer {
     struct account *account;
     struct rqv_list node; /* of ipc->peers */
     struct loop_io io;
-    struct fair_item turn;
+    struct fair_item turn;  /* it can be read */
+    struct fair_item drain; /* it can be written to again */
     struct loop_task flush; /* once CLOSED: frees the peer */
     struct queue in, out;
     struct rqv_list exchange_list; /* in order of their ids; ipc->exchanges finds them */

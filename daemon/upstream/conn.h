@@ -10,12 +10,14 @@
  * A lease is the right to use it: verbs go down (send_head, send_body, want, release, discard), events come
  * up (struct lease_events). The exchange never sees HTTP/1 bytes, so that another protocol can stand below
  * the same verbs.
+ * Readiness only queues the conn at its account; one read, at most 128 KiB, is done when its turn comes.
  */
 #ifndef DAEMON_UPSTREAM_CONN_H
 #define DAEMON_UPSTREAM_CONN_H
 
 #include "common/err.h"
 #include "common/list.h"
+#include "daemon/base/account.h"
 #include "daemon/base/queue.h"
 #include "daemon/net/dial.h"
 #include "daemon/upstream/key.h"
@@ -66,6 +68,8 @@ struct conn {
     struct lease *lease;
     struct queue in, out;
     struct rqv_http1_decoder decoder;
+    struct fair_item turn; /* the socket is ready */
+    unsigned ready;        /* LOOP_READ, LOOP_WRITE: since its last turn */
     struct loop_task flush, reap;
     uint64_t born_ms, idle_since_ms; /* CLOCK_BOOTTIME */
     uint64_t idle_limit_ms;          /* the server's Keep-Alive: timeout, less a second; UINT64_MAX */

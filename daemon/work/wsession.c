@@ -177,6 +177,7 @@ static void wsession_init(struct wsession *ws, struct wsession_env *env, const s
     queue_init(&ws->up, ws->account, UP_MAX);
     queue_init(&ws->out, ws->account, OUT_MAX);
     loop_timer_init(&ws->timer, env->loop, on_timer, ws);
+    fair_item_init(&ws->turn, ws->account, wsession_turn, ws);
     loop_task_init(&ws->flush, wsession_flush, ws);
     loop_task_init(&ws->reap, wsession_reap, ws);
 }
@@ -215,6 +216,8 @@ int wsession_new(struct wsession_env *env, const struct wsession_params *params,
 
 void wsession_free_conn(struct wsession *ws)
 {
+    fair_drop(&ws->turn);
+    ws->ready = 0;
     if (ws->dial)
         dial_cancel(&ws->dial);
     if (ws->stream)

@@ -137,6 +137,8 @@ struct wsession {
     uint64_t start_us, state_us, heard_us, pinged_us, message_us, progress_us, retry_us;
     struct wsession_counts sent, received;
     struct loop_timer timer;
+    struct fair_item turn; /* the socket is ready */
+    unsigned ready;        /* LOOP_READ, LOOP_WRITE: since its last turn */
     struct loop_task flush, reap;
 };
 

@@ -255,6 +255,7 @@ START_TEST(rule_b10_1_fairness)
 {
     static struct worker_of_test many[1000], single;
 
+    all.turn_us = UINT64_MAX;
     for (int i = 0; i < 1000; i++) {
         many[i].left = 10;
         fair_item_init(&many[i].item, alice, on_turn_alice, &many[i]);
@@ -281,6 +282,7 @@ START_TEST(rule_b10_1_budget)
     struct worker_of_test busy = {.left = 1000000};
     struct loop_task stop;
 
+    all.turn_us = UINT64_MAX;
     fair_item_init(&busy.item, alice, on_turn_alice, &busy);
     fair_queue(&busy.item);
     loop_task_init(&stop, on_last, loop);
@@ -296,6 +298,91 @@ START_TEST(rule_b10_1_budget)
     loop_run(loop);
     ck_assert_uint_eq(served[0], 2 * ACCOUNTS_BUDGET);
     ck_assert(rqv_list_empty(&all.ring));
+}
+END_TEST
+
+static void one_turn(void)
+{
+    struct loop_task stop;
+
+    loop_task_init(&stop, on_last, loop);
+    loop_task_queue(loop, &stop, LOOP_FREE);
+    loop_run(loop);
+}
+
+/* Its time is up before the first: it looks after each few, and stops. */
+START_TEST(rule_b10_1_a_turn_has_its_time)
+{
+    struct worker_of_test busy = {.left = 1000000};
+
+    all.turn_us = 0;
+    fair_item_init(&busy.item, alice, on_turn_alice, &busy);
+    fair_queue(&busy.item);
+    one_turn();
+    ck_assert_uint_eq(served[0], ACCOUNTS_CLOCK);
+    one_turn();
+    ck_assert_uint_eq(served[0], 2 * ACCOUNTS_CLOCK);
+    fair_drop(&busy.item);
+}
+END_TEST
+
+/* However little time there is, and however many accounts: each gets one. */
+START_TEST(rule_b10_1_everyone_has_a_turn)
+{
+    static struct worker_of_test workers[3 * ACCOUNTS_BUDGET];
+    static struct account *accounts[3 * ACCOUNTS_BUDGET];
+
+    all.turn_us = 0;
+    for (unsigned i = 0; i < 3 * ACCOUNTS_BUDGET; i++) {
+        ck_assert_int_eq(account_get(&all, 5000 + i, &accounts[i]), 0);
+        workers[i].left = 1000;
+        fair_item_init(&workers[i].item, accounts[i], on_turn_alice, &workers[i]);
+        fair_queue(&workers[i].item);
+    }
+    for (unsigned turn = 1; turn <= 3; turn++) {
+        one_turn();
+        for (unsigned i = 0; i < 3 * ACCOUNTS_BUDGET; i++)
+            ck_assert_uint_eq(workers[i].left, 1000 - turn);
+    }
+    for (unsigned i = 0; i < 3 * ACCOUNTS_BUDGET; i++) {
+        fair_drop(&workers[i].item);
+        account_release(&accounts[i]);
+    }
+    ck_assert_uint_eq(all.ring_count, 0);
+}
+END_TEST
+
+static struct worker_of_test crowd[100];
+
+static void on_crowd(void *owner)
+{
+    unsigned *direct = owner, before = served[0];
+
+    for (unsigned i = 0; i < 100; i++)
+        fair_serve(&crowd[i].item);
+    *direct = served[0] - before;
+}
+
+/* Without a circle only where the last turn left nobody waiting, and only the first few. */
+START_TEST(rule_b10_1_few_are_served_at_once)
+{
+    struct loop_task ready;
+    unsigned direct = 0;
+
+    all.turn_us = UINT64_MAX;
+    for (unsigned i = 0; i < 100; i++) {
+        crowd[i].left = 1000;
+        fair_item_init(&crowd[i].item, alice, on_turn_alice, &crowd[i]);
+    }
+    loop_task_init(&ready, on_crowd, &direct);
+    for (unsigned turn = 0; turn < 3; turn++) {
+        loop_task_queue(loop, &ready, LOOP_WORK);
+        one_turn();
+        ck_assert_uint_eq(direct, turn == 0 ? ACCOUNTS_DIRECT : 0);
+        ck_assert_uint_eq(served[0], ACCOUNTS_DIRECT + (turn + 1) * ACCOUNTS_BUDGET);
+    }
+    for (unsigned i = 0; i < 100; i++)
+        fair_drop(&crowd[i].item);
 }
 END_TEST
 
@@ -345,6 +432,9 @@ static Suite *suite(void)
     tcase_add_test(tcase, rule_b10_2_totals_follow_the_descriptors);
     tcase_add_test(tcase, rule_b10_1_fairness);
     tcase_add_test(tcase, rule_b10_1_budget);
+    tcase_add_test(tcase, rule_b10_1_a_turn_has_its_time);
+    tcase_add_test(tcase, rule_b10_1_everyone_has_a_turn);
+    tcase_add_test(tcase, rule_b10_1_few_are_served_at_once);
     tcase_add_test(tcase, test_item_may_free_itself);
     suite_add_tcase(s, tcase);
     return s;
