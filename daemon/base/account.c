@@ -116,6 +116,9 @@ int account_get(struct accounts *all, uid_t uid, struct account **ret_account)
     rqv_list_init(&account->fair_node);
     rqv_list_init(&account->fair_items);
     rqv_list_init(&account->idle_node);
+    rqv_list_init(&account->idle_conns);
+    rqv_list_init(&account->starved_pools);
+    rqv_list_init(&account->starved_node);
     rc = rqv_map_put_id(&all->map, &account->node, uid);
     if (rc < 0) {
         free(account);

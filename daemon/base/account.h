@@ -55,7 +55,11 @@ struct account {
     unsigned refs;              /* peers, exchanges, conns that point here */
     struct rqv_list fair_node;  /* in accounts->ring while it has ready items */
     struct rqv_list fair_items; /* its struct fair_item */
-    struct rqv_list idle_node;  /* in accounts->idle while refs == 0 */
+    /* of upstream/origins.c */
+    struct rqv_list idle_conns;    /* oldest first */
+    struct rqv_list starved_pools; /* they wait for a limit of connections */
+    struct rqv_list starved_node;  /* in origins->starved while it has any */
+    struct rqv_list idle_node;     /* in accounts->idle while refs == 0 */
     uint64_t unused_since_us;
     uint64_t relieved_us; /* ipc.c: when it last looked for a body that may go, */
     bool relieved;        /* and whether there was one */

@@ -32,7 +32,9 @@ int conn_new(struct pool *pool, struct conn **ret_conn)
     conn->pool = pool;
     conn->id = ++origins->next_conn_id;
     rqv_list_init(&conn->node);
+    rqv_list_init(&conn->unused);
     rqv_list_init(&conn->idle_lru);
+    rqv_list_init(&conn->idle_own);
     queue_init(&conn->in, pool->account, LOOP_SCRATCH);
     queue_init(&conn->out, pool->account, CONN_OUT_MAX);
     rqv_http1_init(&conn->decoder, &origins->limits, &origins->fields);
@@ -91,6 +93,11 @@ bool conn_is_fit(struct conn *conn)
 void conn_watch(struct conn *conn)
 {
     stream_want(conn->stream, LOOP_READ);
+}
+
+void conn_expire(struct conn *conn)
+{
+    fair_queue(&conn->turn); /* with nothing in `ready` */
 }
 
 /* ---- errors and ends ---- */
@@ -344,11 +351,12 @@ static void conn_ready(void *owner, unsigned events)
     fair_serve(&conn->turn);
 }
 
-static void conn_turn_idle(struct conn *conn)
+static void conn_turn_idle(struct conn *conn, unsigned events)
 {
-    if (stream_is_tls(conn->stream) && conn_is_quiet(conn))
+    if (events != 0 && stream_is_tls(conn->stream) && conn_is_quiet(conn))
         return;
-    log_debug("connection %llu to %s ended while idle", (unsigned long long)conn->id, conn->address);
+    log_debug("connection %llu to %s %s", (unsigned long long)conn->id, conn->address,
+              events != 0 ? "ended while idle" : "is too old");
     pool_close_conn(conn);
 }
 
@@ -359,8 +367,8 @@ static bool conn_turn(void *owner)
     unsigned events = conn->ready;
 
     conn->ready = 0;
-    if (conn->state == CONN_IDLE && events != 0)
-        conn_turn_idle(conn);
+    if (conn->state == CONN_IDLE)
+        conn_turn_idle(conn, events);
     if (conn->state == CONN_LEASED && (events & LOOP_READ)) {
         if (conn->written)
             conn_readable(conn);

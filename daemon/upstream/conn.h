@@ -58,7 +58,9 @@ struct lease {
 
 struct conn {
     struct rqv_list node;     /* of the pool's list of its state */
-    struct rqv_list idle_lru; /* of origins: all idle connections, oldest first */
+    struct rqv_list unused;   /* IDLE and never leased: of pool->unused */
+    struct rqv_list idle_lru; /* IDLE: of origins, oldest first */
+    struct rqv_list idle_own; /* IDLE: the same of the account alone */
     struct pool *pool;
     enum conn_state state;
     uint64_t id; /* never reused */
@@ -68,7 +70,7 @@ struct conn {
     struct lease *lease;
     struct queue in, out;
     struct rqv_http1_decoder decoder;
-    struct fair_item turn; /* the socket is ready */
+    struct fair_item turn; /* the socket is ready, or the connection is to be closed */
     unsigned ready;        /* LOOP_READ, LOOP_WRITE: since its last turn */
     struct loop_task flush, reap;
     uint64_t born_ms, idle_since_ms; /* CLOCK_BOOTTIME */
@@ -93,7 +95,8 @@ void conn_shut(struct conn *conn); /* closes the socket, gives back all memory b
 
 /* Nothing waits on it and it is neither too old nor used too often: may it be handed out now? */
 bool conn_is_fit(struct conn *conn);
-void conn_watch(struct conn *conn); /* IDLE: any byte of the server closes it */
+void conn_watch(struct conn *conn);  /* IDLE: any byte of the server closes it */
+void conn_expire(struct conn *conn); /* IDLE: closed when its turn comes, unless it is leased before */
 int conn_lease(struct conn *conn,
                struct lease *lease); /* LEASED: 0, or REQIVO_E_INTERNAL when the keys differ */
 

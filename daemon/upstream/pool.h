@@ -2,8 +2,9 @@
 /*
  * pool - the connections that share one pool key, those who wait for one, and the only place where a
  * connection changes its state. LIFO among the idle, waitq's order among the waiting, exact limits; a refused
- * connect is held down for a moment. Matching happens in one loop, pool_match(), run at the end of a turn in
- * which something changed.
+ * connect is held down for a moment. Matching happens in one place, pool_match(), an item of the account's
+ * fair turns that is queued when something has changed. No step of it looks at more than the connections of
+ * this pool, however many wait.
  */
 #ifndef DAEMON_UPSTREAM_POOL_H
 #define DAEMON_UPSTREAM_POOL_H
@@ -46,9 +47,10 @@ struct pool {
     struct trust *trust; /* a reference */
     struct rqv_list conns[CONN_STATES];
     unsigned count[CONN_STATES];
+    struct rqv_list unused; /* those of the idle that have not served, the newest first */
     struct waitq waiters;
-    struct loop_task match;
-    struct rqv_list starved_node; /* of origins: a limit of the uid or the whole is in the way */
+    struct fair_item match;
+    struct rqv_list starved_node; /* of the account: a limit of the uid or the whole is in the way */
     uint64_t hold_until_us;
     struct rqv_err hold_err;
     uint64_t unused_since_ms;
@@ -78,8 +80,7 @@ void pool_cancel(struct pool *pool, struct waiter *waiter); /* harmless when not
 int lease_release(struct lease *lease);
 void lease_discard(struct lease *lease);
 
-void pool_close_conn(struct conn *conn); /* from any state; a lease on it is the caller's to end first */
-void pool_close_idle(struct pool *pool);
+void pool_close_conn(struct conn *conn);      /* from any state; a lease on it is the caller's to end first */
 unsigned pool_conns(const struct pool *pool); /* dialing, idle and leased */
 
 #endif
