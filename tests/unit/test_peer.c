@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_peer - a program's connection, frame by frame, with users that the test makes up: what it may do, what
  * ends it, and what it can never do to others. */
-#include "daemon/ipc/ipc.h"
-#include "daemon/ipc/peer.h"
-#include "tests/lib/mini_peer.h"
+#include "tests/lib/mini_program.h"
 #include "tests/unit/unit.h"
 
 #include <reqivo/error.h>

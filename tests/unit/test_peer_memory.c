@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_peer_memory - programs whose user has no memory left: all is answered or waits, nothing breaks. */
-#include "tests/lib/mini_peer.h"
+#include "tests/lib/mini_program.h"
 #include "tests/unit/unit.h"
 
 /* No memory for a frame that is begun: it rests without turning the loop, and goes on when there is some. */

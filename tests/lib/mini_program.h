@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* mini_peer - what tests of peers share: programs of any user, frame by frame, at one ipc with one origin. */
-#ifndef RQV_TESTS_MINI_PEER_H
-#define RQV_TESTS_MINI_PEER_H
+/*
+ * mini_program - what tests of peers share: a world of one origin and a listener, and programs of users that
+ * the test makes up, which speak the wire frame by frame.
+ */
+#ifndef RQV_TESTS_MINI_PROGRAM_H
+#define RQV_TESTS_MINI_PROGRAM_H
 
 #include "daemon/ipc/ipc.h"
 #include "daemon/ipc/peer.h"
@@ -38,7 +41,7 @@ struct world {
     struct mini_origin origin;
     struct ipc ipc;
     char folder[32], url[64];
-    struct client clients[64];
+    struct client clients[400];
     unsigned count;
     struct loop_task stop;
 };
