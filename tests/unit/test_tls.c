@@ -197,6 +197,36 @@ END_TEST
 
 START_TEST(rule_b7_2_verify_off)
 {
+/* An RSA server of TLS 1.2 with just these. */
+static int with_server_ciphers(const char *ciphers)
+{
+    struct net_server server;
+    struct net_client client;
+    struct net_cert cert;
+    int rc;
+
+    net_cert_make(&cert,
+                  &(struct net_cert_params){.cn = "x", .san = "DNS:a.example", .issuer = &ca, .rsa = true});
+    net_server_open(&server, &cert, net_script_hello);
+    SSL_CTX_set_max_proto_version(server.ctx, TLS1_2_VERSION);
+    ck_assert_int_eq(SSL_CTX_set_cipher_list(server.ctx, ciphers), 1);
+    SSL_CTX_set_dh_auto(server.ctx, 1);
+    net_server_start(&server);
+    rc = net_client_open(&client, &env, server.port, &(struct net_client_params){.host = "a.example"});
+    net_client_close(&client);
+    net_server_stop(&server);
+    net_cert_done(&cert);
+    return rc;
+}
+
+/* A prime of the server's choice costs as much time as it likes: finite-field DHE is not offered. */
+START_TEST(rule_b7_1_no_prime_of_the_server)
+{
+    ck_assert_int_eq(with_server_ciphers("DHE-RSA-AES128-GCM-SHA256"), REQIVO_E_TLS_HANDSHAKE);
+    ck_assert_int_eq(with_server_ciphers("DHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"), 0);
+}
+END_TEST
+
     struct net_cert_params cert = {.cn = "a.example"};
     struct net_client_params to = {.host = "b.example", .no_verify = true};
 
@@ -466,6 +496,7 @@ static Suite *suite(void)
     tcase_add_test(t, handshake_cut);
     tcase_add_test(t, handshake_with_plain_http);
     tcase_add_test(t, trust_of_a_user);
+    tcase_add_test(t, rule_b7_1_no_prime_of_the_server);
     tcase_add_test(t, trust_that_is_no_pem);
     tcase_add_test(t, trust_limit_and_cancel);
     tcase_add_test(t, trust_of_the_system_missing);
