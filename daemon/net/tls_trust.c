@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TRUST_SYSTEM_FILE "/etc/ssl/certs/ca-certificates.crt"
@@ -174,15 +175,21 @@ static struct trust *trust_find(struct tls *tls, const uint8_t id[36])
 
 /* ---- the system's ---- */
 
+/* REQIVO_E_TRUST: a FIFO or a device, which may never come to an end. */
 static int read_file(const char *path, struct rqv_buf *buf)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
     uint8_t *room;
     ssize_t n;
     int rc = 0;
 
     if (fd < 0)
         return -errno;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return REQIVO_E_TRUST;
+    }
     do {
         rc = rqv_buf_reserve(buf, 65536, &room);
         n = rc ? 0 : read(fd, room, 65536);
@@ -210,7 +217,8 @@ int trust_system_load(struct tls *tls, const char *ca_file, struct rqv_err *err)
     rqv_buf_init(&pem, TRUST_SYSTEM_MAX);
     rc = read_file(path, &pem);
     if (rc)
-        snprintf(detail, sizeof(detail), "%s", rqv_err_text(rc));
+        snprintf(detail, sizeof(detail), "%s",
+                 rc == REQIVO_E_TRUST ? "it is no regular file" : rqv_err_text(rc));
     else
         rc = trust_parse(content_of(&pem), named, &store, detail, sizeof(detail));
     if (rc == 0 && rqv_buf_len(&pem) == 0)

@@ -7,7 +7,9 @@
 #include "tests/unit/unit.h"
 
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static struct net_cert ca, other_ca;
 static struct net_env env;
@@ -195,8 +197,6 @@ START_TEST(rule_b7_1_versions)
 }
 END_TEST
 
-START_TEST(rule_b7_2_verify_off)
-{
 /* An RSA server of TLS 1.2 with just these. */
 static int with_server_ciphers(const char *ciphers)
 {
@@ -227,6 +227,8 @@ START_TEST(rule_b7_1_no_prime_of_the_server)
 }
 END_TEST
 
+START_TEST(rule_b7_2_verify_off)
+{
     struct net_cert_params cert = {.cn = "a.example"};
     struct net_client_params to = {.host = "b.example", .no_verify = true};
 
@@ -463,11 +465,16 @@ START_TEST(trust_of_the_system_missing)
     struct tls_setup setup = {env.loop, env.worker, "/nonexistent/ca.pem", net_hash_key};
     struct rqv_err err = {0};
     struct tls *tls = NULL;
+    char empty[64];
 
     ck_assert_int_eq(tls_new(&setup, &tls, &err), REQIVO_E_TRUST);
     ck_assert_ptr_nonnull(strstr(err.detail, "/nonexistent/ca.pem"));
-    setup.ca_file = "/dev/null"; /* named and empty */
+    snprintf(empty, sizeof(empty), "/proc/self/fd/%d", memfd_create("empty", MFD_CLOEXEC));
+    setup.ca_file = empty; /* named and empty */
     ck_assert_int_eq(tls_new(&setup, &tls, &err), REQIVO_E_TRUST);
+    setup.ca_file = "/dev/zero"; /* it never ends */
+    ck_assert_int_eq(tls_new(&setup, &tls, &err), REQIVO_E_TRUST);
+    ck_assert_ptr_nonnull(strstr(err.detail, "no regular file"));
     ck_assert_ptr_null(tls);
 }
 END_TEST
@@ -489,6 +496,7 @@ static Suite *suite(void)
     tcase_add_test(t, rule_b7_1_wildcards);
     tcase_add_test(t, rule_b7_1_sni_for_names_only);
     tcase_add_test(t, rule_b7_1_versions);
+    tcase_add_test(t, rule_b7_1_no_prime_of_the_server);
     tcase_add_test(t, rule_b7_2_verify_off);
     tcase_add_test(t, rule_b7_4_context);
     tcase_add_test(t, rule_b7_6_certificate_limits);
@@ -496,7 +504,6 @@ static Suite *suite(void)
     tcase_add_test(t, handshake_cut);
     tcase_add_test(t, handshake_with_plain_http);
     tcase_add_test(t, trust_of_a_user);
-    tcase_add_test(t, rule_b7_1_no_prime_of_the_server);
     tcase_add_test(t, trust_that_is_no_pem);
     tcase_add_test(t, trust_limit_and_cancel);
     tcase_add_test(t, trust_of_the_system_missing);
