@@ -49,7 +49,6 @@ struct daemon {
     bool hup_ignored; /* by whoever started us, such as nohup(1) */
     struct loop_timer watchdog;
     uint64_t watchdog_us;  /* between two signs of life; 0: nobody watches */
-    struct worker *closer; /* closes what may block */
     struct worker *trusts; /* parses certificates */
     struct queue_pool queues;
     struct dial_net net;
@@ -220,9 +219,7 @@ static int net_make(struct daemon *daemon)
     queue_pool_init(&daemon->queues, &daemon->accounts);
     net->loop = daemon->loop;
     net->conf = &daemon->conf;
-    int rc = worker_new(daemon->loop, 1, 4096, &daemon->closer);
-    if (rc == 0)
-        rc = worker_new(daemon->loop, 1, RQV_WIRE_TRUST_PER_USER, &daemon->trusts);
+    int rc = worker_new(daemon->loop, 1, RQV_WIRE_TRUST_PER_USER, &daemon->trusts);
     if (rc < 0) {
         log_error("start: threads could not be made: %s", strerror(-rc));
         return EX_OSERR;
@@ -247,7 +244,6 @@ static void net_stop(struct daemon *daemon)
 {
     loop_settle(daemon->loop);
     worker_free(daemon->trusts);
-    worker_free(daemon->closer);
     resolver_free(daemon->net.resolver);
     loop_settle(daemon->loop);
     tls_free(daemon->net.tls);
@@ -320,7 +316,6 @@ static int socket_start(struct daemon *daemon)
         .wsessions = &daemon->wsessions,
         .origins = &daemon->origins,
         .tls = daemon->net.tls,
-        .closer = daemon->closer,
         .hash_key = {daemon->hash_key[0], daemon->hash_key[1]},
     };
 

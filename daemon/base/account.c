@@ -91,6 +91,12 @@ static void account_rest(struct account *account)
         loop_timer_at(&all->idle_timer, loop_now_us(all->loop) + all->linger_us);
 }
 
+static void rolls_init(struct roll rolls[ROLL_KINDS])
+{
+    for (int kind = 0; kind < ROLL_KINDS; kind++)
+        roll_init(&rolls[kind]);
+}
+
 int account_get(struct accounts *all, uid_t uid, struct account **ret_account)
 {
     struct rqv_map_node *node = rqv_map_get_id(&all->map, uid);
@@ -119,6 +125,8 @@ int account_get(struct accounts *all, uid_t uid, struct account **ret_account)
     rqv_list_init(&account->idle_conns);
     rqv_list_init(&account->starved_pools);
     rqv_list_init(&account->starved_node);
+    rqv_list_init(&account->bodies);
+    rolls_init(account->rolls);
     rc = rqv_map_put_id(&all->map, &account->node, uid);
     if (rc < 0) {
         free(account);
@@ -198,6 +206,28 @@ void account_refund(struct account *account, enum account_kind kind, size_t n)
         abort();
     account->used[kind] -= n;
     account->all->used[kind] -= n;
+}
+
+/* The pools hold the account on, so this is where its linger time begins (origins.c). */
+void account_peer_gone(struct account *account)
+{
+    account_refund(account, ACCOUNT_PEERS, 1);
+    if (account->used[ACCOUNT_PEERS] == 0)
+        account->unused_since_us = loop_now_us(account->all->loop);
+}
+
+/* ---- who is there ---- */
+
+void account_roll_join(struct account *account, enum account_roll kind, struct roll_entry *entry, void *thing)
+{
+    roll_join(&account->rolls[kind], &entry->own, thing);
+    roll_join(&account->all->rolls[kind], &entry->all, thing);
+}
+
+void account_roll_leave(struct account *account, enum account_roll kind, struct roll_entry *entry)
+{
+    roll_leave(&account->rolls[kind], &entry->own);
+    roll_leave(&account->all->rolls[kind], &entry->all);
 }
 
 /* ---- fair turns ---- */
@@ -315,6 +345,7 @@ int accounts_init(struct accounts *all, struct loop *loop, const uint64_t hash_k
     rqv_map_init(&all->map, hash_key);
     memcpy(all->limit_uid, default_uid, sizeof(all->limit_uid));
     memcpy(all->limit_all, default_all, sizeof(all->limit_all));
+    rolls_init(all->rolls);
     rqv_list_init(&all->ring);
     rqv_list_init(&all->idle);
     loop_task_init(&all->task, on_fair_task, all);

@@ -17,6 +17,7 @@
 #include "common/list.h"
 #include "common/map.h"
 #include "daemon/base/loop.h"
+#include "daemon/base/roll.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +45,12 @@ enum account_kind {
     ACCOUNT_KINDS
 };
 
+/* What reqivoctl lists: each is on the roll of its account and on that of all. */
+enum account_roll { ROLL_POOLS, ROLL_WEBSOCKETS, ROLL_KINDS };
+struct roll_entry {
+    struct roll_node own, all;
+};
+
 struct account {
     struct rqv_map_node node;
     struct accounts *all;
@@ -60,6 +67,9 @@ struct account {
     struct rqv_list starved_pools; /* they wait for a limit of connections */
     struct rqv_list starved_node;  /* in origins->starved while it has any */
     struct rqv_list idle_node;     /* in accounts->idle while refs == 0 */
+    struct roll rolls[ROLL_KINDS];
+    struct rqv_list bodies; /* exchanges that hold bytes of a request's body */
+    unsigned silent;        /* peers that have had their turn, and no HELLO was in it */
     uint64_t unused_since_us;
     uint64_t relieved_us; /* ipc.c: when it last looked for a body that may go, */
     bool relieved;        /* and whether there was one */
@@ -74,7 +84,8 @@ struct accounts {
     size_t used[ACCOUNT_KINDS];
     size_t limit_uid[ACCOUNT_KINDS];
     size_t limit_all[ACCOUNT_KINDS];
-    uid_t own_uid;        /* whom the daemon runs as */
+    uid_t own_uid; /* whom the daemon runs as */
+    struct roll rolls[ROLL_KINDS];
     struct rqv_list ring; /* round robin */
     size_t ring_count;
     bool serving, behind; /* behind: the last turn did not empty it */
@@ -110,6 +121,12 @@ int account_charge(struct account *account, enum account_kind kind, size_t n);
 /* What account_charge of n would answer, without charging and without counting a refusal. */
 int account_check(const struct account *account, enum account_kind kind, size_t n);
 void account_refund(struct account *account, enum account_kind kind, size_t n);
+/* Refunds one of ACCOUNT_PEERS; after the last, what the uid keeps goes in its linger time. */
+void account_peer_gone(struct account *account);
+
+void account_roll_join(struct account *account, enum account_roll kind, struct roll_entry *entry,
+                       void *thing);
+void account_roll_leave(struct account *account, enum account_roll kind, struct roll_entry *entry);
 
 static inline size_t account_memory(const size_t used[ACCOUNT_KINDS]) /* of one, or of all */
 {

@@ -4,8 +4,8 @@
 
 #include "common/uninit.h"
 #include "daemon/base/log.h"
-#include "daemon/ipc/fds.h"
 #include "daemon/ipc/peer_ws.h"
+#include "daemon/ipc/query.h"
 #include "daemon/ipc/trusts.h"
 
 #include <reqivo/error.h>
@@ -63,6 +63,7 @@ int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_pe
     peer->number = ++ipc->accepted;
     peer->since_us = loop_now_us(ipc->use.loop);
     rqv_list_init(&peer->exchange_list);
+    rqv_list_init(&peer->hungry_node);
     wait_source_init(&peer->source, uid);
     queue_init(&peer->in, account, RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX + PEER_READ);
     queue_init(&peer->out, account, PEER_OUT_MAX);
@@ -72,11 +73,27 @@ int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_pe
     rqv_list_append(&ipc->peers, &peer->node);
     rqv_list_append(&ipc->silent, &peer->silent_node);
     ipc->count++;
+    peer->fresh = true;
+    ipc->fresh++;
     loop_io_init(&peer->io, ipc->use.loop, peer_ready, peer);
     loop_io_start(&peer->io, fd, LOOP_READ);
     fair_queue(&peer->turn); /* the first flight is usually there already */
     *ret_peer = peer;
     return 0;
+}
+
+/* Its first turn has come: another one may be accepted. */
+static void peer_served(struct peer *peer)
+{
+    peer->ipc->fresh -= peer->fresh;
+    peer->fresh = false;
+}
+
+void peer_heard(struct peer *peer)
+{
+    rqv_list_remove(&peer->silent_node);
+    peer->account->silent -= peer->silent;
+    peer->silent = false;
 }
 
 void peer_close(struct peer *peer, const char *why)
@@ -100,10 +117,12 @@ void peer_close(struct peer *peer, const char *why)
     if (open)
         trusts_done(peer);
     else
-        rqv_list_remove(&peer->silent_node);
+        peer_heard(peer);
+    peer_served(peer);
+    query_drop(peer);
+    rqv_list_remove(&peer->hungry_node);
     int fd = peer->io.fd;
     loop_io_stop(&peer->io);
-    fds_close(peer, fd);
     fair_drop(&peer->turn);
     fair_drop(&peer->drain);
     loop_task_drop(&peer->flush);
@@ -111,11 +130,8 @@ void peer_close(struct peer *peer, const char *why)
     queue_done(&peer->out);
     rqv_list_remove(&peer->node);
     peer->ipc->count--;
-    account_refund(peer->account, ACCOUNT_PEERS, 1);
-    /* Its pools hold the account, so this is where its linger time begins (origins.c). */
-    if (peer->account->used[ACCOUNT_PEERS] == 0)
-        peer->account->unused_since_us = loop_now_us(peer->ipc->use.loop);
-    account_release(&peer->account);
+    fds_close(&peer->ipc->fds, fd, peer->account);
+    peer->account = NULL;
     loop_task_init(&peer->flush, peer_reap, peer); /* the last that it does */
     loop_task_queue(peer->ipc->use.loop, &peer->flush, LOOP_FREE);
 }
@@ -270,7 +286,7 @@ static void peer_hunger(struct peer *peer)
 {
     peer->hungry = true;
     peer_hold(peer);
-    ipc_hungry(peer->ipc);
+    ipc_hungry(peer->ipc, peer);
 }
 
 /* A body waits until there is memory for it; whatever else comes can be answered without. */
@@ -301,7 +317,7 @@ static size_t peer_frames(struct peer *peer, const uint8_t *bytes, size_t len, u
             return at;
         struct rqv_str payload = {(const char *)bytes + at + RQV_WIRE_HEADER, header.length};
         at += RQV_WIRE_HEADER + header.length;
-        (*budget)--;
+        *budget = header.type == RQV_WIRE_QUERY ? 0 : *budget - 1;
         if (!peer_frame(peer, &header, payload))
             return len;
     }
@@ -322,14 +338,16 @@ static bool peer_turn_stashed(struct peer *peer, unsigned *budget)
 /* One read into `room`. > 0 bytes; 0 nothing now; -1 the peer was closed. */
 static long peer_read(struct peer *peer, uint8_t *room, size_t size)
 {
-    ssize_t n =
-        peer->ipc->collect_fds ? fds_recv(peer, room, size) : recv(peer->io.fd, room, size, MSG_DONTWAIT);
+    ssize_t n = fds_recv(&peer->ipc->fds, peer->io.fd, room, size);
 
     if (n > 0)
         return (long)n;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return 0;
-    peer_close(peer, n == 0 ? "end of stream" : strerror(errno));
+    if (n < 0 && errno == EPROTO)
+        peer_fault(peer, "descriptors are not accepted");
+    else
+        peer_close(peer, n == 0 ? "end of stream" : strerror(errno));
     return -1;
 }
 
@@ -378,16 +396,17 @@ static bool peer_turn_read(struct peer *peer, unsigned *budget)
     return n == PEER_READ;
 }
 
-static bool peer_turn(void *owner)
+static bool peer_read_on(struct peer *peer)
 {
-    struct peer *peer = owner;
     unsigned budget = PEER_FRAMES;
 
-    if (peer->state == PEER_CLOSED)
-        return false;
     if (peer_is_full(peer)) {
         peer_hold(peer);
         return false;
+    }
+    if (peer->query) {
+        query_go_on(peer);
+        return true;
     }
     if (queue_len(&peer->in) > 0 && !peer_turn_stashed(peer, &budget))
         return false;
@@ -395,4 +414,19 @@ static bool peer_turn(void *owner)
         return true;
     bool more = peer_turn_read(peer, &budget);
     return peer->state != PEER_CLOSED && (more || budget == 0);
+}
+
+static bool peer_turn(void *owner)
+{
+    struct peer *peer = owner;
+
+    if (peer->state == PEER_CLOSED)
+        return false;
+    peer_served(peer);
+    bool more = peer_read_on(peer);
+    if (peer->state == PEER_SILENT && !peer->silent) {
+        peer->silent = true;
+        peer->account->silent++;
+    }
+    return more;
 }

@@ -53,20 +53,26 @@ struct peer {
     enum peer_state state;
     uid_t uid;
     pid_t pid;
-    unsigned in_flight;   /* exchanges and WebSockets */
-    uint8_t hungry_ticks; /* of ipc's timer, since there was memory last */
-    bool write_blocked;   /* the kernel's buffer is full */
-    bool stalled;         /* an exchange waits for room in `out` */
-    bool held;            /* its turn came while `out` was full, or no memory was left for its frames */
-    bool hungry;          /* the latter: ipc's timer gives it another turn */
-    bool starved;         /* hungry for long: all but bodies is read in ACCOUNT_OWED, a turn's at a time */
-    bool broken;          /* writing failed: closes at the end of the turn */
-    bool takes_trailers;  /* its HELLO says so */
+    unsigned in_flight;          /* exchanges and WebSockets */
+    struct rqv_list hungry_node; /* of ipc->hungry_peers */
+    uint64_t feed_us;            /* when it gets its next turn there */
+    struct query *query;         /* being answered: its frames wait; NULL: none */
+    uint8_t hungry_ticks;        /* turns there since there was memory last */
+    bool fresh;                  /* it has not had a turn yet */
+    bool silent;                 /* it has had, without a HELLO: counted in the account */
+    bool write_blocked;          /* the kernel's buffer is full */
+    bool stalled;                /* an exchange waits for room in `out` */
+    bool held;           /* its turn came while `out` was full, or no memory was left for its frames */
+    bool hungry;         /* the latter: ipc's timer gives it another turn */
+    bool starved;        /* hungry for long: all but bodies is read in ACCOUNT_OWED, a turn's at a time */
+    bool broken;         /* writing failed: closes at the end of the turn */
+    bool takes_trailers; /* its HELLO says so */
 };
 
 /* Takes the fd on success. -ENOMEM or a limit. */
 int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_peer);
 void peer_close(struct peer *peer, const char *why);
+void peer_heard(struct peer *peer); /* it is no longer one of the silent ones */
 void peer_goaway(struct peer *peer, int code, const char *detail); /* lists and ends what was not started */
 
 /* Room for n more bytes of frames, and a flush in this turn. Negative: the peer cannot be written to and will

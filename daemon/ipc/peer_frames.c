@@ -31,7 +31,7 @@ static bool on_hello(struct peer *peer, struct rqv_str payload)
         return fault(peer, why);
     peer->state = PEER_OPEN;
     peer->takes_trailers = hello.caps & RQV_CAP_TRAILERS;
-    rqv_list_remove(&peer->silent_node);
+    peer_heard(peer);
     struct rqv_hello answer = {
         .magic = RQV_WIRE_MAGIC,
         .version = RQV_WIRE_VERSION,
@@ -209,7 +209,7 @@ static bool on_query(struct peer *peer, const struct rqv_frame_header *header, s
         return false;
     if (rqv_wire_decode_verb(payload, &verb, &why) < 0)
         return fault(peer, why);
-    query_answer(peer, header->id, verb);
+    query_begin(peer, header->id, verb);
     return true;
 }
 

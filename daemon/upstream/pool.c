@@ -71,6 +71,7 @@ int pool_new(struct origins *origins, const struct pool_params *params, struct p
     waitq_init(&pool->waiters);
     fair_item_init(&pool->match, pool->account, pool_match, pool);
     pool->unused_since_ms = loop_boot_ms(origins->loop);
+    account_roll_join(pool->account, ROLL_POOLS, &pool->roll, pool);
     *ret_pool = pool;
     return 0;
 }
@@ -87,6 +88,7 @@ void pool_free(struct pool **pool_place)
             pool_close_conn(RQV_LIST_OF(node, struct conn, node));
     fair_drop(&pool->match);
     rqv_list_remove(&pool->all_node);
+    account_roll_leave(pool->account, ROLL_POOLS, &pool->roll);
     origins_feed_no_more(pool);
     waitq_done(&pool->waiters);
     if (pool->trust)

@@ -37,6 +37,7 @@ struct pool_stats {
 struct pool {
     struct rqv_map_node node;
     struct rqv_list all_node; /* of origins */
+    struct roll_entry roll;   /* of the account and of all */
     struct origins *origins;
     struct account *account; /* a reference */
     struct key key;

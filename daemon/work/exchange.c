@@ -110,6 +110,7 @@ static void exchange_init(struct exchange *x, struct exchange_env *env, const st
     for (int i = 0; i < RQV_T_COUNT; i++)
         x->timeout_ms[i] = effective_timeout(env->conf, head->timeout_ms[i], i);
     rqv_list_init(&x->peer_node);
+    rqv_list_init(&x->body_node);
     x->lease.events = &exchange_lease_events;
     wait_node_init(&x->waiter.wait);
     x->waiter.lease = &x->lease;
@@ -491,6 +492,7 @@ static void exchange_release(struct exchange *x)
         pool_cancel(x->pool, &x->waiter);
     queue_done(&x->head);
     queue_done(&x->body);
+    rqv_list_remove(&x->body_node);
     account_refund(x->account, ACCOUNT_REQUESTS, 1);
     account_refund(x->account, ACCOUNT_MEMORY, sizeof *x);
     account_release(&x->account);
@@ -630,6 +632,8 @@ int exchange_body(struct exchange *x, struct rqv_str bytes, bool last)
         exchange_cancel(x, rc, "no memory for the request body");
         return 0;
     }
+    if (rqv_list_empty(&x->body_node))
+        rqv_list_append(&x->account->bodies, &x->body_node);
     if (x->step == STEP_SEND_BODY)
         exchange_drive(x);
     return 0;

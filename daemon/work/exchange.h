@@ -74,6 +74,7 @@ struct exchange {
         uint64_t owner, id;
     } name;                    /* the owner's to set */
     struct rqv_list peer_node; /* of the peer */
+    struct rqv_list body_node; /* of account->bodies, once bytes of a body have come */
     struct exchange_env *env;
     const struct exchange_sink *sink;
     void *owner; /* the peer */

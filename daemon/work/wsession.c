@@ -171,6 +171,7 @@ static void wsession_init(struct wsession *ws, struct wsession_env *env, const s
     for (int i = 0; i < RQV_T_COUNT; i++)
         ws->timeout_ms[i] = effective_timeout(env->conf, open->timeout_ms[i], i);
     rqv_list_append(&env->all, &ws->all_node);
+    account_roll_join(ws->account, ROLL_WEBSOCKETS, &ws->roll, ws);
     env->count++;
     queue_init_small(&ws->head, ws->account, HEAD_MAX);
     queue_init(&ws->in, ws->account, IN_MAX);
@@ -528,6 +529,7 @@ static void wsession_gone(struct wsession *ws)
     queue_done(&ws->out);
     free(ws->protocol_text);
     rqv_list_remove(&ws->all_node);
+    account_roll_leave(ws->account, ROLL_WEBSOCKETS, &ws->roll);
     ws->env->count--;
     account_refund(ws->account, ACCOUNT_MEMORY, sizeof(struct wsession) + ws->charged);
     account_refund(ws->account, ACCOUNT_REQUESTS, 1);

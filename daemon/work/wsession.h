@@ -79,6 +79,7 @@ struct wsession {
     struct wsession *peer_next; /* of the owner's list */
     struct wsession **peer_prev;
     struct rqv_list all_node; /* of the env */
+    struct roll_entry roll;   /* of the account and of all */
     struct wsession_env *env;
     const struct wsession_sink *sink; /* NULL: nobody listens */
     void *owner;

@@ -78,7 +78,6 @@ tests_fuzz_fuzz_jar_SOURCES = tests/fuzz/fuzz_jar.c
 tests_fuzz_fuzz_jar_CPPFLAGS = $(AM_CPPFLAGS) $(PSL_CFLAGS)
 tests_fuzz_fuzz_jar_LDADD = libreqivod.la $(PSL_LIBS)
 tests_fuzz_fuzz_jar_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-noinst_PROGRAMS += tests/fuzz/fuzz_redirect
 noinst_PROGRAMS += tests/fuzz/fuzz_coding tests/fuzz/fuzz_redirect
 tests_fuzz_fuzz_coding_SOURCES = tests/fuzz/fuzz_coding.c tests/lib/coding_run.c tests/lib/coding_run.h
 tests_fuzz_fuzz_coding_LDADD = libcoding.la libproto.la libcommon.la $(BROTLIENC_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)
