@@ -427,20 +427,30 @@ int pool_acquire(struct pool *pool, struct waiter *waiter, struct wait_source *s
     return 0;
 }
 
+/* Dials that have lost the one they were made for, once nobody is there whom they could serve: else a program
+ * that dies would leave connections behind. */
+static void pool_drop_orphans(struct pool *pool)
+{
+    struct conn *orphan;
+
+    if (pool->waiters.count > 0 || pool->count[CONN_LEASED] > 0)
+        return;
+    while ((orphan = pool_orphan_dial(pool)))
+        pool_close_conn(orphan);
+}
+
 void pool_cancel(struct pool *pool, struct waiter *waiter)
 {
     struct conn *conn = waiter->dialing;
 
     waitq_remove(&waiter->wait);
     waiter_leave_dial(waiter);
-    if (!conn)
-        return;
-    struct waiter *heir = first_undialled(pool);
-    if (heir && conn->dial) {
+    struct waiter *heir = conn ? first_undialled(pool) : NULL;
+    if (heir && conn->dial)
         dial_inherit(pool, conn, heir);
-        return;
-    }
-    pool_close_conn(conn); /* nobody wants it */
+    else if (conn)
+        pool_close_conn(conn); /* nobody wants it */
+    pool_drop_orphans(pool);
 }
 
 int lease_release(struct lease *lease)
@@ -474,6 +484,8 @@ void lease_discard(struct lease *lease)
     lease->conn = NULL;
     if (!conn)
         return;
+    struct pool *pool = conn->pool;
     conn->lease = NULL;
     pool_close_conn(conn);
+    pool_drop_orphans(pool);
 }

@@ -184,9 +184,8 @@ tests_unit_test_url_resolve_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
 
 # daemon/base/queue, daemon/upstream, daemon/work, daemon/ipc
 upstream_tests = tests/unit/test_exchange tests/unit/test_exchange_end tests/unit/test_key tests/unit/test_peer \
-	tests/unit/test_peer_memory tests/unit/test_pool tests/unit/test_pool_fair tests/unit/test_queue tests/unit/test_waitq
-	tests/unit/test_peer_limits \
-	tests/unit/test_pool tests/unit/test_queue tests/unit/test_waitq
+	tests/unit/test_peer_memory tests/unit/test_pool tests/unit/test_pool_fair tests/unit/test_queue \
+	tests/unit/test_peer_limits tests/unit/test_waitq
 mini_origin_sources = tests/lib/mini_origin.c tests/lib/mini_origin.h tests/unit/unit.h
 check_PROGRAMS += $(upstream_tests)
 TESTS += $(upstream_tests)
@@ -203,7 +202,6 @@ tests_unit_test_peer_memory_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c tests/lib/mini_want.h $(mini_origin_sources)
 tests_unit_test_peer_limits_SOURCES = tests/unit/test_peer_limits.c tests/lib/mini_program.h $(mini_origin_sources)
 tests_unit_test_peer_limits_LDADD = libreqivod.la $(CHECK_LIBS)
-tests_unit_test_pool_SOURCES = tests/unit/test_pool.c $(mini_origin_sources)
 tests_unit_test_pool_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_pool_fair_SOURCES = tests/unit/test_pool_fair.c tests/lib/mini_want.h $(mini_origin_sources)
 tests_unit_test_pool_fair_LDADD = libreqivod.la $(CHECK_LIBS)
