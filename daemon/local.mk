@@ -32,6 +32,7 @@ libreqivod_la_SOURCES += \
 	daemon/work/exchange.c daemon/work/exchange.h \
 	daemon/work/exchange_events.c daemon/work/exchange_internal.h \
 	daemon/work/jar.c daemon/work/jar.h daemon/work/jar_domain.c daemon/work/jar_internal.h \
+	daemon/work/session.c daemon/work/session.h \
 	daemon/work/target.c daemon/work/target.h \
 	daemon/work/wsession.c daemon/work/wsession.h daemon/work/wsession_internal.h \
 	daemon/work/wsession_io.c daemon/work/wsession_open.c \
@@ -39,6 +40,7 @@ libreqivod_la_SOURCES += \
 	daemon/ipc/ipc.c daemon/ipc/ipc.h \
 	daemon/ipc/peer.c daemon/ipc/peer.h \
 	daemon/ipc/peer_frames.c daemon/ipc/peer_sink.c \
+	daemon/ipc/peer_operate.c daemon/ipc/peer_operate.h \
 	daemon/ipc/peer_ws.c daemon/ipc/peer_ws.h \
 	daemon/ipc/query.c daemon/ipc/query.h \
 	daemon/ipc/trusts.c daemon/ipc/trusts.h

@@ -19,6 +19,7 @@
 #include "daemon/options.h"
 #include "daemon/upstream/origins.h"
 #include "daemon/work/exchange.h"
+#include "daemon/work/jar.h"
 #include "proto/http1.h"
 
 #include <errno.h>
@@ -275,6 +276,11 @@ static int exchanges_start(struct daemon *daemon)
     exchange_env_init(&daemon->exchanges, daemon->loop, &daemon->conf);
     daemon->exchanges.origins = &daemon->origins;
     daemon->exchanges.tls = daemon->net.tls;
+    memcpy(daemon->exchanges.hash_key, daemon->hash_key, sizeof daemon->exchanges.hash_key);
+    if (jar_suffixes_new(&daemon->exchanges.suffixes) < 0) {
+        log_error("start: the list of public suffixes (libpsl) could not be read");
+        return EX_OSFILE;
+    }
     wsession_env_init(&daemon->wsessions, daemon->loop, &daemon->conf);
     daemon->wsessions.net = &daemon->net;
     daemon->wsessions.origins = &daemon->origins;
@@ -286,6 +292,8 @@ static void exchanges_stop(struct daemon *daemon)
     wsession_env_done(&daemon->wsessions);
     loop_settle(daemon->loop);
     exchange_env_done(&daemon->exchanges);
+    jar_suffixes_free(daemon->exchanges.suffixes);
+    daemon->exchanges.suffixes = NULL;
 }
 
 /* ---- the socket ---- */

@@ -422,6 +422,7 @@ void ipc_done(struct ipc *ipc)
     loop_timer_stop(&ipc->drain);
     rqv_map_done(&ipc->exchanges);
     rqv_map_done(&ipc->wsessions);
+    rqv_map_done(&ipc->sessions);
 }
 
 /* That of the listener: a peer's is the same, the system's default. 0: unknown. */
@@ -442,6 +443,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     rqv_list_init(&ipc->hungry_peers);
     rqv_map_init(&ipc->exchanges, params->hash_key);
     rqv_map_init(&ipc->wsessions, params->hash_key);
+    rqv_map_init(&ipc->sessions, params->hash_key);
     loop_io_init(&ipc->accept, params->loop, on_accept, ipc);
     loop_timer_init(&ipc->accept_pause, params->loop, on_accept_again, ipc);
     loop_timer_init(&ipc->hello, params->loop, on_hello_due, ipc);

@@ -49,6 +49,7 @@ struct ipc {
     } held;                 /* the end of a body: leaves with its DONE, within the callback that brought it */
     struct rqv_map exchanges; /* of all peers, by (peer, id): an idle peer keeps no table */
     struct rqv_map wsessions; /* the same of their WebSockets */
+    struct rqv_map sessions;  /* and of their sessions */
     size_t send_buffer;       /* of the kernel, for one peer */
     struct fds fds;
     unsigned count;

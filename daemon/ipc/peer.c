@@ -4,6 +4,7 @@
 
 #include "common/uninit.h"
 #include "daemon/base/log.h"
+#include "daemon/ipc/peer_operate.h"
 #include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/query.h"
 #include "daemon/ipc/trusts.h"
@@ -111,6 +112,7 @@ void peer_close(struct peer *peer, const char *why)
         exchange_abandon(x);
     }
     peer_ws_abandon_all(peer);
+    peer_operate_abandon(peer);
     peer->in_flight = 0;
     if (peer->ipc->held.x && peer->ipc->held.x->owner == peer)
         peer->ipc->held.x = NULL;

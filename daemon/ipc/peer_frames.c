@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* peer_frames - what each frame of a program does. Whatever is not as doc/wire.md says ends this peer. */
 #include "daemon/ipc/peer.h"
+#include "daemon/ipc/peer_operate.h"
 #include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/query.h"
 #include "daemon/ipc/trusts.h"
@@ -185,6 +186,8 @@ static bool on_cancel(struct peer *peer, const struct rqv_frame_header *header)
     struct wsession *ws = x ? NULL : peer_ws_find(peer, header->id);
     if (ws)
         wsession_cancel(ws, REQIVO_E_CANCELED, "canceled by the program");
+    if (!x && !ws)
+        peer_operate_cancel(peer, header->id);
     return x || header->id <= peer->last_id ? true : fault(peer, "CANCEL for an id that was never used");
 }
 
@@ -211,6 +214,14 @@ static bool on_query(struct peer *peer, const struct rqv_frame_header *header, s
         return fault(peer, why);
     query_begin(peer, header->id, verb);
     return true;
+}
+
+static bool on_operate(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
+{
+    if (!take_id(peer, header->id))
+        return false;
+    const char *why = peer_operate(peer, header->id, payload);
+    return why ? fault(peer, why) : true;
 }
 
 static bool on_websocket(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
@@ -247,6 +258,8 @@ bool peer_frame(struct peer *peer, const struct rqv_frame_header *header, struct
         return on_trust(peer, header, payload);
     case RQV_WIRE_QUERY:
         return on_query(peer, header, payload);
+    case RQV_WIRE_OPERATE:
+        return on_operate(peer, header, payload);
     case RQV_WIRE_WS_OPEN:
     case RQV_WIRE_WS_DATA:
     case RQV_WIRE_WS_CLOSE:

@@ -23,6 +23,7 @@
 #include "proto/wire.h"
 
 struct exchange;
+struct psl_ctx_st;
 
 /* Where results go: the peer. Nothing here may free the exchange; after done() it is gone at the end of the
  * turn. */
@@ -62,6 +63,8 @@ struct exchange_env {
     const struct conf *conf;
     struct origins *origins;
     struct tls *tls;
+    struct psl_ctx_st *suffixes; /* jar.h; for the jars of sessions */
+    uint64_t hash_key[2];
     struct rqv_list free; /* exchanges kept for reuse */
     unsigned free_count, live;
     struct rqv_response_head head; /* scratch: a response head is large */
