@@ -5,7 +5,7 @@ reqivoinclude_HEADERS = \
 	include/reqivo/client.h \
 	include/reqivo/error.h \
 	include/reqivo/request.h \
-	include/reqivo/response.h \
+	include/reqivo/response.h include/reqivo/session.h \
 	include/reqivo/websocket.h
 reqivoadaptersdir = $(reqivoincludedir)/adapters
 reqivoadapters_HEADERS = include/reqivo/adapters/libev.h

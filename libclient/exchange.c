@@ -5,6 +5,7 @@
 #include "common/err.h"
 #include "common/uninit.h"
 #include "libclient/handle.h"
+#include "libclient/remote.h"
 #include "libclient/request.h"
 #include "libclient/response.h"
 #include "libclient/websocket.h"
@@ -38,13 +39,22 @@ static void begin_attempt(struct rqv_exchange *x)
     x->window = RQV_WIRE_CREDIT_INITIAL;
     x->owed = x->held = x->received = 0;
     x->body_ended = x->body_blocked = x->begun = x->paused = x->head_due = false;
+    x->hop_announced = x->hopped = x->hop_due = false;
+    x->after_due = RQV_REQUEST_OF(x)->after != NULL;
+    reqivo_request_free(x->hop);
+    x->hop = NULL;
 }
 
-static void link_up(struct reqivo_client *client, struct rqv_exchange *x, bool with_trust)
+/* The ids before it are for the trust, and before that for the jar, should these have to be made known for
+ * this request: ids on the wire only grow. */
+static uint64_t ids_of(const struct reqivo_request *request)
 {
-    /* The id before it is the trust's, should that have to be uploaded for this request: ids on the wire only
-     * grow. */
-    client->last_id += with_trust ? 2 : 1;
+    return (uint64_t)1 + (request->trust != NULL) + (request->jar != NULL);
+}
+
+static void link_up(struct reqivo_client *client, struct rqv_exchange *x)
+{
+    client->last_id += ids_of(RQV_REQUEST_OF(x));
     x->id = client->last_id;
     x->response->id = x->id;
     rqv_list_append(&client->all, &x->all);
@@ -65,11 +75,21 @@ static void unlink_exchange(struct reqivo_client *client, struct rqv_exchange *x
     client->pending--;
 }
 
+/* The hook sees the request before anything of it is sent. True: it refuses. */
+static bool ask_before(struct reqivo_client *client, struct reqivo_request *request)
+{
+    client->in_callback++;
+    int r = request->before(client, request, 0, request->hook_userdata);
+    client->in_callback--;
+    return r != 0;
+}
+
 int rqv_exchange_submit(struct reqivo_client *client, struct reqivo_request **request,
                         const struct rqv_submission *submission, struct rqv_exchange **ret_exchange)
 {
     struct reqivo_request *taken = *request;
     struct rqv_exchange *x = &taken->exchange;
+    bool refused = false;
     int r = 0;
 
     if (client->waiting + client->on_channel >= RQV_WIRE_IN_FLIGHT_MAX)
@@ -77,6 +97,8 @@ int rqv_exchange_submit(struct reqivo_client *client, struct reqivo_request **re
     x->response = rqv_response_new(0);
     if (!x->response)
         return -ENOMEM;
+    if (taken->before)
+        refused = ask_before(client, taken);
     if (taken->trust)
         rqv_trust_intern(&client->trust, &taken->trust);
     rqv_buf_init(&x->stream, 2 * RQV_WIRE_CREDIT_INITIAL);
@@ -85,12 +107,19 @@ int rqv_exchange_submit(struct reqivo_client *client, struct reqivo_request **re
     x->userdata = submission->userdata;
     x->sync = submission->sync;
     x->submit_us = rqv_now_us();
-    link_up(client, x, taken->trust != NULL);
-    if (client->channel.state == RQV_CHANNEL_DOWN)
+    link_up(client, x);
+    if (refused)
+        rqv_exchange_fail(client, x, REQIVO_E_REFUSED, "the hook refused the request");
+    else if (client->channel.state == RQV_CHANNEL_DOWN)
         rqv_client_connect(client, x->submit_us / 1000);
     else if (client->waiting == 1 && (!taken->ws || client->channel.state == RQV_CHANNEL_UP) &&
              rqv_channel_takes_requests(&client->channel) && rqv_buf_len(&client->channel.out) < RQV_OUT_HIGH)
         r = rqv_exchange_start(client, x);
+    if (r == REQIVO_E_SESSION_LOST ||
+        r == REQIVO_E_CONNECTION_CLOSED) { /* a fact about the daemon, no wrong call */
+        rqv_exchange_fail(client, x, r, NULL);
+        r = 0;
+    }
     if (r < 0) {
         unlink_exchange(client, x);
         reqivo_response_free(x->response);
@@ -111,23 +140,58 @@ static void take_off_elapsed(const struct rqv_exchange *x, uint32_t *total_ms)
     *total_ms = elapsed < *total_ms ? *total_ms - (uint32_t)elapsed : 1;
 }
 
+static void whole_head(const struct rqv_exchange *x, struct rqv_request_head *ret_head)
+{
+    const struct reqivo_request *request = RQV_REQUEST_OF(x);
+
+    rqv_request_head(request, ret_head);
+    ret_head->trust_id = request->trust ? request->trust->wire_id : 0;
+    ret_head->session_id = request->jar ? request->jar->id : 0;
+    ret_head->connection_id = request->connection ? request->connection->id : 0;
+    if (rqv_request_has_total(request))
+        take_off_elapsed(x, &ret_head->timeout_ms[RQV_T_TOTAL]);
+}
+
 static int encode_request(struct reqivo_client *client, struct rqv_exchange *x)
 {
     struct reqivo_request *request = RQV_REQUEST_OF(x);
     struct rqv_buf *out = &client->channel.out;
-    struct rqv_request_head head RQV_UNINIT; /* rqv_request_head() sets it */
+    struct rqv_request_head head RQV_UNINIT; /* whole_head() sets it */
     bool body_follows = request->body.kind != RQV_BODY_NONE && request->body.length > 0;
 
-    rqv_request_head(request, &head);
-    if (request->trust)
-        head.trust_id = request->trust->wire_id;
-    if (rqv_request_has_total(request))
-        take_off_elapsed(x, &head.timeout_ms[RQV_T_TOTAL]);
+    if (request->connection && request->connection->id == 0)
+        return REQIVO_E_CONNECTION_CLOSED;
+    whole_head(x, &head);
     int r = rqv_secret_reserve(out, RQV_WIRE_HEADER + rqv_request_head_size(request));
     if (r < 0)
         return r;
     x->offset = rqv_channel_offset(&client->channel);
     return rqv_wire_encode_request(out, x->id, (uint8_t)(body_follows ? 0 : RQV_FLAG_END), &head);
+}
+
+/* What an operation acquires is named by its id from here on. */
+static int encode_operation(struct reqivo_client *client, struct rqv_exchange *x)
+{
+    struct reqivo_request *request = RQV_REQUEST_OF(x);
+    struct rqv_remote *target = request->operation.target;
+    struct rqv_buf *out = &client->channel.out;
+    struct rqv_operation operation RQV_UNINIT; /* set below and by whole_head() */
+    bool makes = request->operation.verb == RQV_OP_CONNECTION_ACQUIRE;
+
+    if (target && !makes && !target->is_jar && target->id == 0)
+        return REQIVO_E_CONNECTION_CLOSED;
+    operation.verb = request->operation.verb;
+    operation.value = request->operation.value;
+    operation.target = target && !makes ? target->id : 0;
+    whole_head(x, &operation.head);
+    int r = rqv_secret_reserve(out, RQV_WIRE_HEADER + RQV_OPERATION_ROOM + rqv_request_head_size(request));
+    if (r < 0)
+        return r;
+    x->offset = rqv_channel_offset(&client->channel);
+    r = rqv_wire_encode_operation(out, x->id, &operation);
+    if (r == 0 && makes)
+        target->id = x->id;
+    return r;
 }
 
 int rqv_exchange_start(struct reqivo_client *client, struct rqv_exchange *x)
@@ -138,12 +202,16 @@ int rqv_exchange_start(struct reqivo_client *client, struct rqv_exchange *x)
     uint64_t uploaded = 0;
     int r = 0;
 
-    if (request->trust && request->trust->wire_id == 0) {
+    if (request->jar)
+        r = rqv_remote_open_jar(request->jar, x->id + 1 - ids_of(request));
+    if (r == 0 && request->trust && request->trust->wire_id == 0) {
         uploaded = x->id - 1;
         r = rqv_trust_upload(request->trust, uploaded, out);
     }
     if (r == 0 && request->ws) {
         r = client->caps & RQV_CAP_WEBSOCKET ? rqv_websocket_start(client, x) : REQIVO_E_VERSION;
+    } else if (r == 0 && request->operation.verb) {
+        r = encode_operation(client, x);
     } else if (r == 0 && request->verb) {
         x->offset = rqv_channel_offset(&client->channel);
         r = rqv_wire_encode_query(out, x->id, request->verb);
@@ -154,6 +222,8 @@ int rqv_exchange_start(struct reqivo_client *client, struct rqv_exchange *x)
         out->end = out->start + before;
         if (uploaded)
             rqv_trust_forget_uploads(&client->trust, uploaded);
+        if (request->jar)
+            rqv_remotes_refused(client, x->id + 1 - ids_of(request));
         return r;
     }
     if (client->on_channel == 0 && client->channel.state == RQV_CHANNEL_UP)
@@ -178,7 +248,7 @@ static bool put_off(struct reqivo_client *client, struct rqv_exchange *x)
         return false;
     request->ws->renamed = true;
     rqv_ids_del(&client->ids, x);
-    client->last_id += request->trust ? 2 : 1;
+    client->last_id += ids_of(request);
     x->id = client->last_id;
     x->response->id = x->id;
     rqv_ids_put(&client->ids, x);
@@ -215,13 +285,14 @@ void rqv_exchange_notify(struct reqivo_client *client, struct rqv_exchange *x)
         return;
     if (RQV_REQUEST_OF(x)->ws && rqv_websocket_has_more(RQV_REQUEST_OF(x)->ws))
         piece = true;
-    if (x->head_due || piece || rqv_exchange_is_over(x))
+    if (x->head_due || x->hop_due || piece || (x->after_due && x->state == RQV_X_DONE) ||
+        rqv_exchange_is_over(x))
         rqv_list_append(&client->ready, &x->ready);
 }
 
 bool rqv_exchange_is_over(const struct rqv_exchange *x)
 {
-    return x->state == RQV_X_DONE && !x->head_due && rqv_buf_len(&x->stream) == 0;
+    return x->state == RQV_X_DONE && !x->head_due && !x->after_due && rqv_buf_len(&x->stream) == 0;
 }
 
 void rqv_exchange_complete(struct reqivo_client *client, struct rqv_exchange *x)
@@ -244,7 +315,7 @@ uint8_t rqv_exchange_sent(const struct reqivo_client *client, const struct rqv_e
         return x->response->err.sent;
     if (x->state == RQV_X_WAITING)
         return x->sent;
-    if (x->state == RQV_X_ANSWERED)
+    if (x->state == RQV_X_ANSWERED || x->hopped)
         return REQIVO_SENT_YES;
     if (x->offset >= client->channel.written)
         now = REQIVO_SENT_NO;
@@ -266,7 +337,7 @@ void rqv_exchange_abort(struct reqivo_client *client, struct rqv_exchange *x, in
 {
     if ((x->state == RQV_X_SENT || x->state == RQV_X_ANSWERED) && !RQV_REQUEST_OF(x)->verb)
         rqv_client_must_queue(client, rqv_wire_encode_empty(&client->channel.out, RQV_WIRE_CANCEL, x->id));
-    x->head_due = false;
+    x->head_due = x->hop_due = false;
     x->paused = false;
     rqv_buf_done(&x->stream);
     if (x->state == RQV_X_SENT) /* what lies in the out buffer still goes out, with CANCEL behind it */
@@ -302,6 +373,77 @@ void rqv_exchange_return_credit(struct reqivo_client *client, struct rqv_exchang
     rqv_client_must_queue(client, rqv_wire_encode_credit(&client->channel.out, x->id, (uint32_t)x->owed));
     x->window += x->owed;
     x->owed = 0;
+}
+
+/* ---- redirects ---- */
+
+/* The body from its start, as a new REQUEST would send it. */
+static int rewind_body(struct reqivo_client *client, struct rqv_exchange *x)
+{
+    const struct rqv_body *body = &RQV_REQUEST_OF(x)->body;
+
+    if (body->kind == RQV_BODY_CALLBACK && x->body_sent > 0)
+        return REQIVO_E_REDIRECT_BODY;
+    x->body_sent = 0;
+    x->credit = RQV_WIRE_CREDIT_INITIAL;
+    x->body_ended = x->body_blocked = false;
+    if (body->length > 0 && rqv_list_empty(&x->sending))
+        rqv_list_append(&client->sending, &x->sending);
+    return 0;
+}
+
+void rqv_exchange_proceed(struct reqivo_client *client, struct rqv_exchange *x)
+{
+    const struct reqivo_request *request = RQV_REQUEST_OF(x);
+    struct rqv_request_head head RQV_UNINIT; /* rqv_request_head() sets it */
+    bool again = x->hop_flags & RQV_HOP_BODY;
+    int r = again ? rewind_body(client, x) : 0;
+
+    if (r == 0) {
+        rqv_request_head(x->hop, &head);
+        if (again) {
+            struct rqv_request_head whole RQV_UNINIT;
+            rqv_request_head(request, &whole);
+            head.flags |= whole.flags & (RQV_REQ_HAS_BODY | RQV_REQ_CHUNKED);
+            head.body_length = whole.body_length;
+        }
+        r = rqv_secret_reserve(&client->channel.out, RQV_WIRE_HEADER + rqv_request_head_size(x->hop));
+    }
+    if (r == 0)
+        r = rqv_wire_encode_proceed(&client->channel.out, x->id,
+                                    (uint8_t)(again && request->body.length > 0 ? 0 : RQV_FLAG_END), &head);
+    if (r == 0)
+        r = rqv_response_set_origin(x->response, head.method, head.url);
+    reqivo_request_free(x->hop);
+    x->hop = NULL;
+    if (r < 0)
+        rqv_exchange_abort(client, x, r, NULL);
+}
+
+void rqv_exchange_hop(struct reqivo_client *client, struct rqv_exchange *x, const struct rqv_hop *hop)
+{
+    int r = 0;
+
+    x->hop_announced = false;
+    x->hopped = true;
+    x->hop_flags = hop->flags;
+    if (!(hop->flags & RQV_HOP_BODY)) { /* the rest of the body is not wanted */
+        x->body_ended = true;
+        rqv_list_remove(&x->sending);
+    }
+    if (!(hop->flags & RQV_HOP_WAITS)) {
+        r = rqv_response_set_origin(x->response, hop->method, hop->url);
+    } else {
+        r = rqv_request_new_hop(hop, &x->hop);
+        if (r == 0 && !RQV_REQUEST_OF(x)->before) {
+            rqv_exchange_proceed(client, x);
+        } else if (r == 0) {
+            x->hop_due = true;
+            rqv_exchange_notify(client, x);
+        }
+    }
+    if (r < 0)
+        rqv_exchange_abort(client, x, r, NULL);
 }
 
 struct reqivo_response *rqv_exchange_finish(struct reqivo_client *client, struct rqv_exchange *x)

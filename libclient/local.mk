@@ -12,9 +12,12 @@ libreqivo_client_la_SOURCES = \
 	libclient/ids.c libclient/ids.h \
 	libclient/path.c \
 	libclient/receive.c \
-	libclient/request.c libclient/request.h \
-	libclient/response.c libclient/response.h \
-	libclient/sync.c \
+	libclient/operate.c libclient/operate.h \
+	libclient/remote.c libclient/remote.h \
+	libclient/request.c libclient/request.h libclient/request_route.c \
+	libclient/response.c libclient/response.h libclient/response_hops.c \
+	libclient/session.c libclient/session.h libclient/session_cookies.c \
+	libclient/sync.c libclient/sync.h \
 	libclient/trust.c libclient/trust.h \
 	libclient/upload.c \
 	libclient/websocket.c libclient/websocket.h \

@@ -58,7 +58,7 @@ static int on_hello(struct reqivo_client *client, struct frame *frame)
  */
 static int give_back(struct reqivo_client *client, struct rqv_exchange *x, struct frame *frame)
 {
-    if (x->state == RQV_X_ANSWERED || x->begun)
+    if (x->state == RQV_X_ANSWERED || x->begun || x->hopped)
         return refuse(frame, "a GOAWAY that takes back an id which was begun");
     if (x->state != RQV_X_SENT)
         return 0;
@@ -112,16 +112,50 @@ static uint64_t max_body_of(const struct reqivo_request *request)
     return request->on_body ? UINT64_MAX : DEFAULT_MAX_BODY;
 }
 
+/* The head of a redirect that is followed: it goes into the history. */
+static int on_redirect(struct reqivo_client *client, struct rqv_exchange *x, struct frame *frame,
+                       const struct rqv_response_head *head)
+{
+    const struct reqivo_request *request = RQV_REQUEST_OF(x);
+
+    if (x->response->hop_count >= request->redirect_max)
+        return refuse(frame, "more redirects than were asked for");
+    int r = rqv_response_add_hop(x->response, request, head);
+    if (r == REQIVO_E_WIRE)
+        return refuse(frame, "a NUL in a text of a RESPONSE");
+    x->hop_announced = true;
+    if (r < 0)
+        rqv_exchange_abort(client, x, r, NULL);
+    return 0;
+}
+
+static int on_hop(struct reqivo_client *client, struct rqv_exchange *x, struct frame *frame)
+{
+    struct rqv_hop hop RQV_UNINIT; /* the decoder sets all but the fields beyond their count */
+
+    if (!x->hop_announced)
+        return refuse(frame, "a HOP without the RESPONSE of its redirect");
+    int r = rqv_wire_decode_hop(frame->payload, &hop, &frame->why);
+    if (r < 0)
+        return r;
+    rqv_exchange_hop(client, x, &hop);
+    return 0;
+}
+
 static int on_response(struct reqivo_client *client, struct rqv_exchange *x, struct frame *frame)
 {
     struct reqivo_request *request = RQV_REQUEST_OF(x);
     struct rqv_response_head head RQV_UNINIT; /* the decoder sets all but the fields beyond their count */
 
-    if (x->state != RQV_X_SENT || request->verb)
+    if (x->state != RQV_X_SENT || request->verb || x->hop_announced || x->hop)
         return refuse(frame, "a second RESPONSE, or one to a QUERY");
     int r = rqv_wire_decode_response(frame->payload, &head, &frame->why);
     if (r < 0)
         return r;
+    if (request->jar && rqv_fields_get(&head.fields, RQV_STR("set-cookie"), 0))
+        request->jar->filled = true;
+    if (frame->header->flags & RQV_FLAG_MORE)
+        return on_redirect(client, x, frame, &head);
     r = rqv_response_set_head(x->response, &head);
     if (r == REQIVO_E_WIRE)
         return refuse(frame, "a NUL in a text of a RESPONSE");
@@ -252,6 +286,8 @@ static int on_exchange_frame(struct reqivo_client *client, struct rqv_exchange *
     switch (frame->header->type) {
     case RQV_WIRE_RESPONSE:
         return on_response(client, x, frame);
+    case RQV_WIRE_HOP:
+        return on_hop(client, x, frame);
     case RQV_WIRE_DATA:
         return on_data(client, x, frame);
     case RQV_WIRE_CREDIT:
@@ -278,6 +314,8 @@ static int on_other_done(struct reqivo_client *client, struct frame *frame)
 
     if (r == 0 && done.code < 0)
         rqv_trust_forget_uploads(&client->trust, frame->header->id);
+    if (r == 0 && done.code < 0)
+        rqv_remotes_refused(client, frame->header->id);
     return r;
 }
 

@@ -36,28 +36,32 @@ static int append_text(struct reqivo_request *request, const void *bytes, size_t
     return rqv_buf_append(&request->text, bytes, size);
 }
 
-int reqivo_request_new(const char *method, const char *url, struct reqivo_request **ret_request)
+int rqv_request_new(struct rqv_str method, struct rqv_str url, struct reqivo_request **ret_request)
 {
-    if (!method || !url || !*url || !ret_request)
-        return -EINVAL;
-    size_t method_len = strlen(method), url_len = strlen(url);
-    if (!rqv_str_is_token((struct rqv_str){method, method_len}))
+    if (!rqv_str_is_token(method))
         return REQIVO_E_METHOD;
-    if (method_len + url_len > RQV_WIRE_HEAD_MAX - HEAD_FIXED)
+    if (method.len + url.len > RQV_WIRE_HEAD_MAX - HEAD_FIXED)
         return REQIVO_E_LIMIT_HEAD;
     struct reqivo_request *request = new_request();
     if (!request)
         return -ENOMEM;
-    size_t first = method_len + url_len + FIRST_TEXT;
-    if (rqv_secret_reserve(&request->text, first < RQV_WIRE_HEAD_MAX ? first : method_len + url_len) < 0 ||
-        append_text(request, method, method_len) < 0 || append_text(request, url, url_len) < 0) {
+    size_t first = method.len + url.len + FIRST_TEXT;
+    if (rqv_secret_reserve(&request->text, first < RQV_WIRE_HEAD_MAX ? first : method.len + url.len) < 0 ||
+        append_text(request, method.ptr, method.len) < 0 || append_text(request, url.ptr, url.len) < 0) {
         reqivo_request_free(request);
         return -ENOMEM;
     }
-    request->method_len = method_len;
-    request->url_len = url_len;
+    request->method_len = method.len;
+    request->url_len = url.len;
     *ret_request = request;
     return 0;
+}
+
+int reqivo_request_new(const char *method, const char *url, struct reqivo_request **ret_request)
+{
+    if (!method || !url || !*url || !ret_request)
+        return -EINVAL;
+    return rqv_request_new(rqv_str_from(method), rqv_str_from(url), ret_request);
 }
 
 struct reqivo_request *rqv_request_new_query(uint16_t verb, reqivo_row_fn fn, void *userdata)
@@ -91,11 +95,16 @@ void reqivo_request_free(struct reqivo_request *request)
     rqv_buf_wipe(&request->text);
     drop_body(&request->body);
     rqv_trust_release(request->trust);
+    rqv_remote_release(&request->jar);
+    rqv_remote_release(&request->connection);
+    rqv_remote_release(&request->operation.target);
+    free(request->route);
+    reqivo_request_free(request->exchange.hop);
     free(request);
 }
 
 /* The room is made before the first byte is put, so nothing fails half way. */
-static int add_checked(struct reqivo_request *request, struct rqv_str name, struct rqv_str value)
+int rqv_request_add_text(struct reqivo_request *request, struct rqv_str name, struct rqv_str value)
 {
     size_t size = FIELD_LENGTHS + name.len + value.len;
 
@@ -115,20 +124,25 @@ static int add_checked(struct reqivo_request *request, struct rqv_str name, stru
 
 int reqivo_request_add_field(struct reqivo_request *request, const char *name, const char *value)
 {
+    if (!request || !name || !value)
+        return -EINVAL;
+    return rqv_request_add_field(request, rqv_str_from(name), rqv_str_from(value));
+}
+
+int rqv_request_add_field(struct reqivo_request *request, struct rqv_str name, struct rqv_str value)
+{
     struct rqv_fields one RQV_UNINIT; /* its first member is set below */
     size_t which;
 
-    if (!request || !name || !value)
-        return -EINVAL;
     one.count = 0;
-    rqv_fields_add(&one, rqv_str_from(name), rqv_str_trim(rqv_str_from(value)));
+    rqv_fields_add(&one, name, rqv_str_trim(value));
     int r = rqv_fields_check_request(&one, &which);
     if (r < 0)
         return r;
     bool is_host = rqv_str_eq_nocase(one.at[0].name, RQV_STR("Host"));
     if (is_host && request->has_host)
         return REQIVO_E_FIELD;
-    r = add_checked(request, one.at[0].name, one.at[0].value);
+    r = rqv_request_add_text(request, one.at[0].name, one.at[0].value);
     if (r == 0 && is_host)
         request->has_host = true;
     return r;
@@ -367,9 +381,10 @@ void rqv_request_head(const struct reqivo_request *request, struct rqv_request_h
     memcpy(ret_head->timeout_ms, request->timeout_ms, sizeof ret_head->timeout_ms);
     ret_head->body_length = body->length == REQIVO_LENGTH_UNKNOWN ? 0 : body->length;
     ret_head->trust_id = ret_head->session_id = ret_head->connection_id = 0;
-    ret_head->redirect_max = 0;
-    ret_head->tls_min = ret_head->tls_max = RQV_TLS_DEFAULT;
-    ret_head->route = (struct rqv_str){NULL, 0};
+    ret_head->redirect_max = request->redirect_max;
+    ret_head->tls_min = request->tls_min;
+    ret_head->tls_max = request->tls_max;
+    ret_head->route = request->route ? rqv_str_from(request->route) : (struct rqv_str){NULL, 0};
     ret_head->method = (struct rqv_str){at, request->method_len};
     at += request->method_len;
     ret_head->url = (struct rqv_str){at, request->url_len};

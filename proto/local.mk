@@ -3,7 +3,8 @@
 noinst_LTLIBRARIES += libproto.la
 libproto_la_SOURCES = \
 	proto/fields.c proto/fields.h \
-	proto/url.c proto/url.h proto/url_format.c
+	proto/url.c proto/url.h proto/url_format.c \
+	proto/url_resolve.c proto/url_resolve.h
 # The wire: frames between the library and the daemon.
 libproto_la_SOURCES += \
 	proto/wire.h proto/wire_layout.h \

@@ -53,6 +53,24 @@ REQIVO_API int
 reqivo_response_reused(const struct reqivo_response *response); /* on a connection that had served before */
 REQIVO_API int reqivo_response_retried(const struct reqivo_response *response); /* sent a second time */
 
+/* Redirects. What follows is there when they were followed: reqivo_request_set_redirects(), or a session. */
+/* The URL and the method of the last request; "" when no redirect was followed. */
+REQIVO_API const char *reqivo_response_url(const struct reqivo_response *response);
+REQIVO_API const char *reqivo_response_method(const struct reqivo_response *response);
+/* The redirects that were followed, in their order, from 0: the request, and the response to it. */
+REQIVO_API size_t reqivo_response_hop_count(const struct reqivo_response *response);
+REQIVO_API int reqivo_response_hop_status(const struct reqivo_response *response, size_t hop);
+REQIVO_API const char *reqivo_response_hop_method(const struct reqivo_response *response, size_t hop);
+REQIVO_API const char *reqivo_response_hop_url(const struct reqivo_response *response, size_t hop);
+REQIVO_API const char *reqivo_response_hop_address(const struct reqivo_response *response, size_t hop);
+REQIVO_API int reqivo_response_hop_field_at(const struct reqivo_response *response, size_t hop, size_t n,
+                                            const char **ret_name, const char **ret_value);
+REQIVO_API const char *reqivo_response_hop_field(const struct reqivo_response *response, size_t hop,
+                                                 const char *name, size_t n);
+/* As reqivo_response_time_us(), of that hop; REQIVO_TIME_TOTAL counts from the beginning of the request. */
+REQIVO_API uint64_t reqivo_response_hop_time_us(const struct reqivo_response *response, size_t hop,
+                                                int which);
+
 enum reqivo_timing {
     REQIVO_TIME_QUEUE = 0,
     REQIVO_TIME_DNS = 1,
