@@ -3,7 +3,8 @@
 noinst_LTLIBRARIES += libproto.la
 libproto_la_SOURCES = \
 	proto/fields.c proto/fields.h \
-	proto/url.c proto/url.h proto/url_format.c
+	proto/url.c proto/url.h proto/url_format.c \
+	proto/url_resolve.c proto/url_resolve.h
 # The wire: frames between the library and the daemon.
 libproto_la_SOURCES += \
 	proto/wire.h proto/wire_layout.h \
@@ -13,7 +14,8 @@ noinst_LTLIBRARIES += libhttp1.la
 libhttp1_la_SOURCES = \
 	proto/http1.h proto/http1_parts.h \
 	proto/http1_chunk.c proto/http1_decode.c proto/http1_encode.c proto/http1_gate.c proto/http1_length.c \
-	proto/http1_parser.c
+	proto/http1_parser.c \
+	proto/redirect.c proto/redirect.h
 libhttp1_la_LIBADD = $(HTTP_PARSER_LIBS)
 # WebSocket. ws_deflate.c alone needs zlib.
 noinst_LTLIBRARIES += libws.la

@@ -64,3 +64,10 @@ tests_fuzz_fuzz_ws_handshake_SOURCES = tests/fuzz/fuzz_ws_handshake.c
 tests_fuzz_fuzz_ws_handshake_LDADD = libws.la libproto.la libcommon.la
 tests_fuzz_fuzz_ws_handshake_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_redirect
+tests_fuzz_fuzz_redirect_SOURCES = tests/fuzz/fuzz_redirect.c
+tests_fuzz_fuzz_redirect_LDADD = libhttp1.la libproto.la libcommon.la
+tests_fuzz_fuzz_redirect_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif

@@ -160,6 +160,14 @@ tests_unit_test_ws_rules_LDADD = $(ws_libs)
 tests_unit_test_ws_send_SOURCES = tests/unit/test_ws_send.c tests/lib/ws_run.h tests/unit/unit.h
 tests_unit_test_ws_send_LDADD = $(ws_libs)
 
+# proto/redirect, proto/url_resolve
+check_PROGRAMS += tests/unit/test_redirect tests/unit/test_url_resolve
+TESTS += tests/unit/test_redirect tests/unit/test_url_resolve
+tests_unit_test_redirect_SOURCES = tests/unit/test_redirect.c tests/unit/unit.h
+tests_unit_test_redirect_LDADD = libhttp1.la libproto.la libcommon.la $(CHECK_LIBS)
+tests_unit_test_url_resolve_SOURCES = tests/unit/test_url_resolve.c tests/unit/unit.h
+tests_unit_test_url_resolve_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
+
 # daemon/base/queue, daemon/upstream, daemon/work, daemon/ipc
 upstream_tests = tests/unit/test_exchange tests/unit/test_exchange_end tests/unit/test_key tests/unit/test_peer \
 	tests/unit/test_pool tests/unit/test_queue tests/unit/test_waitq
