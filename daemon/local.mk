@@ -12,7 +12,7 @@ libreqivod_la_SOURCES = \
 	daemon/base/loop.c daemon/base/loop.h \
 	daemon/base/queue.c daemon/base/queue.h \
 	daemon/base/worker.c daemon/base/worker.h
-libreqivod_la_LIBADD = libhttp1.la libws.la libproto.la libcommon.la \
+libreqivod_la_LIBADD = libhttp1.la libws.la libcoding.la libproto.la libcommon.la \
 	$(EV_LIBS) $(HTTP_PARSER_LIBS) $(OPENSSL_LIBS) $(CARES_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(SYSTEMD_LIBS)
 
 sbin_PROGRAMS += reqivod

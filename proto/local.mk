@@ -17,6 +17,13 @@ libhttp1_la_SOURCES = \
 	proto/http1_parser.c \
 	proto/redirect.c proto/redirect.h
 libhttp1_la_LIBADD = $(HTTP_PARSER_LIBS)
+# Content codings, of the daemon only: each decoder's file is the only one that knows its library.
+noinst_LTLIBRARIES += libcoding.la
+libcoding_la_SOURCES = \
+	proto/coding.c proto/coding.h proto/coding_parts.h \
+	proto/coding_br.c proto/coding_list.c proto/coding_zlib.c proto/coding_zstd.c
+libcoding_la_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS) $(BROTLI_CFLAGS) $(ZSTD_CFLAGS)
+libcoding_la_LIBADD = $(ZLIB_LIBS) $(BROTLI_LIBS) $(ZSTD_LIBS)
 # WebSocket. ws_deflate.c alone needs zlib.
 noinst_LTLIBRARIES += libws.la
 libws_la_SOURCES = \

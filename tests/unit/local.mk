@@ -160,9 +160,21 @@ tests_unit_test_ws_rules_LDADD = $(ws_libs)
 tests_unit_test_ws_send_SOURCES = tests/unit/test_ws_send.c tests/lib/ws_run.h tests/unit/unit.h
 tests_unit_test_ws_send_LDADD = $(ws_libs)
 
-# proto/redirect, proto/url_resolve
-check_PROGRAMS += tests/unit/test_redirect tests/unit/test_url_resolve
-TESTS += tests/unit/test_redirect tests/unit/test_url_resolve
+# proto/coding, proto/redirect, proto/url_resolve
+coding_tests = tests/unit/test_coding tests/unit/test_coding_memory tests/unit/test_coding_rules \
+	tests/unit/test_redirect tests/unit/test_url_resolve
+coding_test_sources = tests/lib/coding_run.c tests/lib/coding_run.h tests/unit/unit.h
+coding_libs = libcoding.la libproto.la libcommon.la $(BROTLIENC_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += $(coding_tests)
+TESTS += $(coding_tests)
+tests_unit_test_coding_SOURCES = tests/unit/test_coding.c $(coding_test_sources)
+tests_unit_test_coding_LDADD = $(coding_libs)
+tests_unit_test_coding_memory_SOURCES = tests/unit/test_coding_memory.c tests/lib/failmalloc.c tests/lib/failmalloc.h \
+	$(coding_test_sources)
+tests_unit_test_coding_memory_LDADD = $(coding_libs)
+tests_unit_test_coding_memory_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
+tests_unit_test_coding_rules_SOURCES = tests/unit/test_coding_rules.c $(coding_test_sources)
+tests_unit_test_coding_rules_LDADD = $(coding_libs)
 tests_unit_test_redirect_SOURCES = tests/unit/test_redirect.c tests/unit/unit.h
 tests_unit_test_redirect_LDADD = libhttp1.la libproto.la libcommon.la $(CHECK_LIBS)
 tests_unit_test_url_resolve_SOURCES = tests/unit/test_url_resolve.c tests/unit/unit.h
