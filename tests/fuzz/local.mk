@@ -64,3 +64,10 @@ tests_fuzz_fuzz_ws_handshake_SOURCES = tests/fuzz/fuzz_ws_handshake.c
 tests_fuzz_fuzz_ws_handshake_LDADD = libws.la libproto.la libcommon.la
 tests_fuzz_fuzz_ws_handshake_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_cookie
+tests_fuzz_fuzz_cookie_SOURCES = tests/fuzz/fuzz_cookie.c
+tests_fuzz_fuzz_cookie_LDADD = libproto.la libcommon.la
+tests_fuzz_fuzz_cookie_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif

@@ -180,3 +180,9 @@ tests_unit_test_queue_SOURCES = tests/unit/test_queue.c tests/unit/unit.h
 tests_unit_test_queue_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_waitq_SOURCES = tests/unit/test_waitq.c tests/unit/unit.h
 tests_unit_test_waitq_LDADD = libreqivod.la $(CHECK_LIBS)
+
+# proto/cookie
+check_PROGRAMS += tests/unit/test_cookie
+TESTS += tests/unit/test_cookie
+tests_unit_test_cookie_SOURCES = tests/unit/test_cookie.c tests/unit/unit.h
+tests_unit_test_cookie_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
