@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += libproto.la
 libproto_la_SOURCES = \
 	proto/cookie.c proto/cookie.h proto/cookie_date.c proto/cookie_file.c \
 	proto/fields.c proto/fields.h \
+	proto/form.c proto/form.h \
 	proto/url.c proto/url.h proto/url_format.c
 # The wire: frames between the library and the daemon.
 libproto_la_SOURCES += \
