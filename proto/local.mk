@@ -2,7 +2,9 @@
 # L1: bytes <-> meaning. libproto.la is libc only; http1 is a library of its own, since it needs http_parser.
 noinst_LTLIBRARIES += libproto.la
 libproto_la_SOURCES = \
+	proto/cookie.c proto/cookie.h proto/cookie_date.c proto/cookie_file.c \
 	proto/fields.c proto/fields.h \
+	proto/form.c proto/form.h \
 	proto/url.c proto/url.h proto/url_format.c \
 	proto/url_resolve.c proto/url_resolve.h
 # The wire: frames between the library and the daemon.

@@ -18,6 +18,7 @@ ONLY = {
     "confuse.h": ("daemon/base/", "daemon/options.c"),
     "ares.h": ("daemon/net/", "daemon/options.c"),
     "idn2.h": ("daemon/", "cli/"),
+    "libpsl.h": ("daemon/work/jar_domain.c", "daemon/options.c", "tests/"),
     "jansson.h": ("cli/",),
     "openssl/": ("daemon/", "tests/"),
     "systemd/": ("daemon/",),

@@ -200,3 +200,20 @@ tests_unit_test_queue_SOURCES = tests/unit/test_queue.c tests/unit/unit.h
 tests_unit_test_queue_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_waitq_SOURCES = tests/unit/test_waitq.c tests/unit/unit.h
 tests_unit_test_waitq_LDADD = libreqivod.la $(CHECK_LIBS)
+
+# proto/cookie, daemon/work/jar
+check_PROGRAMS += tests/unit/test_cookie tests/unit/test_jar
+TESTS += tests/unit/test_cookie tests/unit/test_jar
+tests_unit_test_cookie_SOURCES = tests/unit/test_cookie.c tests/unit/unit.h
+tests_unit_test_cookie_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
+tests_unit_test_jar_SOURCES = tests/unit/test_jar.c tests/lib/failmalloc.c tests/lib/failmalloc.h tests/unit/unit.h
+tests_unit_test_jar_CPPFLAGS = $(AM_CPPFLAGS) $(PSL_CFLAGS)
+tests_unit_test_jar_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_jar_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
+
+# proto/form
+check_PROGRAMS += tests/unit/test_form
+TESTS += tests/unit/test_form
+tests_unit_test_form_SOURCES = tests/unit/test_form.c tests/lib/failmalloc.c tests/lib/failmalloc.h tests/unit/unit.h
+tests_unit_test_form_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
+tests_unit_test_form_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
