@@ -2,7 +2,7 @@
 # The daemon. libreqivod.la is all of it but main.c and options.c, so that unit tests can link it.
 # Each folder's owner appends: libreqivod_la_SOURCES += daemon/FOLDER/...
 noinst_LTLIBRARIES += libreqivod.la
-libreqivod_la_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS) $(CARES_CFLAGS) $(CONFUSE_CFLAGS) $(IDN2_CFLAGS) $(SYSTEMD_CFLAGS)
+libreqivod_la_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS) $(CARES_CFLAGS) $(CONFUSE_CFLAGS) $(IDN2_CFLAGS) $(PSL_CFLAGS) $(SYSTEMD_CFLAGS)
 libreqivod_la_SOURCES = \
 	daemon/base/account.c daemon/base/account.h \
 	daemon/base/conf.c daemon/base/conf.h \
@@ -12,8 +12,9 @@ libreqivod_la_SOURCES = \
 	daemon/base/loop.c daemon/base/loop.h \
 	daemon/base/queue.c daemon/base/queue.h \
 	daemon/base/worker.c daemon/base/worker.h
-libreqivod_la_LIBADD = libhttp1.la libws.la libproto.la libcommon.la \
-	$(EV_LIBS) $(HTTP_PARSER_LIBS) $(OPENSSL_LIBS) $(CARES_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(SYSTEMD_LIBS)
+libreqivod_la_LIBADD = libhttp1.la libws.la libcoding.la libproto.la libcommon.la \
+	$(EV_LIBS) $(HTTP_PARSER_LIBS) $(OPENSSL_LIBS) $(CARES_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(PSL_LIBS) \
+	$(SYSTEMD_LIBS)
 
 sbin_PROGRAMS += reqivod
 reqivod_CPPFLAGS = $(libreqivod_la_CPPFLAGS)
@@ -29,6 +30,7 @@ libreqivod_la_SOURCES += \
 	daemon/upstream/waitq.c daemon/upstream/waitq.h \
 	daemon/work/exchange.c daemon/work/exchange.h \
 	daemon/work/exchange_events.c daemon/work/exchange_internal.h \
+	daemon/work/jar.c daemon/work/jar.h daemon/work/jar_domain.c daemon/work/jar_internal.h \
 	daemon/work/target.c daemon/work/target.h \
 	daemon/work/wsession.c daemon/work/wsession.h daemon/work/wsession_internal.h \
 	daemon/work/wsession_io.c daemon/work/wsession_open.c \

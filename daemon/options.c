@@ -15,6 +15,7 @@
 #include <confuse.h>
 #include <errno.h>
 #include <idn2.h>
+#include <libpsl.h>
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -126,6 +127,7 @@ void options_print_version(FILE *out)
     fprintf(out, "c-ares %s\n", ares_version(NULL));
     fprintf(out, "libconfuse %s\n", confuse_version);
     fprintf(out, "libidn2 %s\n", idn2_check_version(NULL));
+    fprintf(out, "libpsl %s\n", psl_get_version());
 }
 
 /* ---- the settings of this run ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ws_deflate - the one file that knows zlib.
+ * ws_deflate - permessage-deflate over zlib.
  *
  * A compressed message is a deflate stream that ends with an empty stored block, of which the last four
  * bytes, 00 00 ff ff, are not sent (RFC 7692 7.2.1). The compressor therefore holds the last four bytes of

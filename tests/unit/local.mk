@@ -160,6 +160,26 @@ tests_unit_test_ws_rules_LDADD = $(ws_libs)
 tests_unit_test_ws_send_SOURCES = tests/unit/test_ws_send.c tests/lib/ws_run.h tests/unit/unit.h
 tests_unit_test_ws_send_LDADD = $(ws_libs)
 
+# proto/coding, proto/redirect, proto/url_resolve
+coding_tests = tests/unit/test_coding tests/unit/test_coding_memory tests/unit/test_coding_rules \
+	tests/unit/test_redirect tests/unit/test_url_resolve
+coding_test_sources = tests/lib/coding_run.c tests/lib/coding_run.h tests/unit/unit.h
+coding_libs = libcoding.la libproto.la libcommon.la $(BROTLIENC_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += $(coding_tests)
+TESTS += $(coding_tests)
+tests_unit_test_coding_SOURCES = tests/unit/test_coding.c $(coding_test_sources)
+tests_unit_test_coding_LDADD = $(coding_libs)
+tests_unit_test_coding_memory_SOURCES = tests/unit/test_coding_memory.c tests/lib/failmalloc.c tests/lib/failmalloc.h \
+	$(coding_test_sources)
+tests_unit_test_coding_memory_LDADD = $(coding_libs)
+tests_unit_test_coding_memory_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
+tests_unit_test_coding_rules_SOURCES = tests/unit/test_coding_rules.c $(coding_test_sources)
+tests_unit_test_coding_rules_LDADD = $(coding_libs)
+tests_unit_test_redirect_SOURCES = tests/unit/test_redirect.c tests/unit/unit.h
+tests_unit_test_redirect_LDADD = libhttp1.la libproto.la libcommon.la $(CHECK_LIBS)
+tests_unit_test_url_resolve_SOURCES = tests/unit/test_url_resolve.c tests/unit/unit.h
+tests_unit_test_url_resolve_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
+
 # daemon/base/queue, daemon/upstream, daemon/work, daemon/ipc
 upstream_tests = tests/unit/test_exchange tests/unit/test_exchange_end tests/unit/test_key tests/unit/test_peer \
 	tests/unit/test_pool tests/unit/test_queue tests/unit/test_waitq
@@ -180,3 +200,20 @@ tests_unit_test_queue_SOURCES = tests/unit/test_queue.c tests/unit/unit.h
 tests_unit_test_queue_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_waitq_SOURCES = tests/unit/test_waitq.c tests/unit/unit.h
 tests_unit_test_waitq_LDADD = libreqivod.la $(CHECK_LIBS)
+
+# proto/cookie, daemon/work/jar
+check_PROGRAMS += tests/unit/test_cookie tests/unit/test_jar
+TESTS += tests/unit/test_cookie tests/unit/test_jar
+tests_unit_test_cookie_SOURCES = tests/unit/test_cookie.c tests/unit/unit.h
+tests_unit_test_cookie_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
+tests_unit_test_jar_SOURCES = tests/unit/test_jar.c tests/lib/failmalloc.c tests/lib/failmalloc.h tests/unit/unit.h
+tests_unit_test_jar_CPPFLAGS = $(AM_CPPFLAGS) $(PSL_CFLAGS)
+tests_unit_test_jar_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_jar_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
+
+# proto/form
+check_PROGRAMS += tests/unit/test_form
+TESTS += tests/unit/test_form
+tests_unit_test_form_SOURCES = tests/unit/test_form.c tests/lib/failmalloc.c tests/lib/failmalloc.h tests/unit/unit.h
+tests_unit_test_form_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
+tests_unit_test_form_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
