@@ -79,10 +79,11 @@ static int deliver_row(struct rqv_exchange *x)
             rqv_copy_text(at, fields.at[i].value.len + 1, fields.at[i].value);
             at += fields.at[i].value.len + 1;
         }
-        request->on_row(fields.count, names, values, request->stream_userdata);
     }
+    rqv_buf_consume(&x->stream, sizeof len + len); /* before the callback, which may cancel */
+    if (r == 0)
+        request->on_row(fields.count, names, values, request->stream_userdata);
     rqv_buf_done(&text);
-    rqv_buf_consume(&x->stream, sizeof len + len);
     return r;
 }
 
@@ -91,7 +92,7 @@ static int deliver_rows(struct reqivo_client *client, struct rqv_exchange *x)
     int run = 0;
 
     client->in_callback++;
-    while (rqv_buf_len(&x->stream) > 0) {
+    while (rqv_buf_len(&x->stream) > 0 && !client->closing) {
         x->delivered = true;
         if (deliver_row(x) < 0)
             x->response->err.code = -ENOMEM;
@@ -133,9 +134,13 @@ static void deliver_after(struct reqivo_client *client, struct rqv_exchange *x)
     client->in_callback--;
     if (r == 0)
         return;
-    if (x->state != RQV_X_DONE)
+    if (x->state != RQV_X_DONE) {
         rqv_exchange_abort(client, x, REQIVO_E_REFUSED, "the hook refused the response");
-    else if (x->response->err.code == 0)
+        return;
+    }
+    x->head_due = false; /* nobody else sees it */
+    rqv_buf_done(&x->stream);
+    if (x->response->err.code == 0)
         rqv_err_set(&x->response->err, REQIVO_E_REFUSED, REQIVO_PHASE_BODY, "%s",
                     "the hook refused the response");
 }
@@ -152,11 +157,11 @@ int rqv_exchange_deliver_parts(struct reqivo_client *client, struct rqv_exchange
         deliver_hop(client, x);
         run++;
     }
-    if (x->after_due && (x->head_due || x->state == RQV_X_DONE)) {
+    if (x->after_due && (x->head_due || x->state == RQV_X_DONE) && !client->closing) {
         deliver_after(client, x);
         run++;
     }
-    if (x->head_due) {
+    if (x->head_due && !client->closing) {
         deliver_head(client, x);
         run++;
     }

@@ -8,9 +8,12 @@
 #include "libclient/remote.h"
 #include "libclient/request.h"
 #include "libclient/response.h"
+#include "libclient/save.h"
 #include "libclient/websocket.h"
 
 #include <errno.h>
+
+#define ROWS_MAX ((size_t)32 * 1024 * 1024) /* of a QUERY or an OPERATE, that wait for dispatch */
 
 /* The one setter of state: keeps the handle's counts. */
 static void set_state(struct reqivo_client *client, struct rqv_exchange *x, enum rqv_exchange_state state)
@@ -40,7 +43,7 @@ static void begin_attempt(struct rqv_exchange *x)
     x->owed = x->held = x->received = 0;
     x->body_ended = x->body_blocked = x->begun = x->paused = x->head_due = false;
     x->hop_announced = x->hopped = x->hop_due = false;
-    x->after_due = RQV_REQUEST_OF(x)->after != NULL;
+    x->after_due = RQV_REQUEST_OF(x)->after && !RQV_REQUEST_OF(x)->ws;
     reqivo_request_free(x->hop);
     x->hop = NULL;
 }
@@ -50,6 +53,11 @@ static void begin_attempt(struct rqv_exchange *x)
 static uint64_t ids_of(const struct reqivo_request *request)
 {
     return (uint64_t)1 + (request->trust != NULL) + (request->jar != NULL);
+}
+
+static bool is_query(const struct rqv_exchange *x)
+{
+    return RQV_REQUEST_OF(x)->verb && !RQV_REQUEST_OF(x)->operation.verb;
 }
 
 static void link_up(struct reqivo_client *client, struct rqv_exchange *x)
@@ -94,6 +102,8 @@ int rqv_exchange_submit(struct reqivo_client *client, struct reqivo_request **re
 
     if (client->waiting + client->on_channel >= RQV_WIRE_IN_FLIGHT_MAX)
         return REQIVO_E_LIMIT_REQUESTS;
+    if (rqv_request_is_foreign(taken, client))
+        return -EINVAL;
     x->response = rqv_response_new(0);
     if (!x->response)
         return -ENOMEM;
@@ -101,7 +111,7 @@ int rqv_exchange_submit(struct reqivo_client *client, struct reqivo_request **re
         refused = ask_before(client, taken);
     if (taken->trust)
         rqv_trust_intern(&client->trust, &taken->trust);
-    rqv_buf_init(&x->stream, 2 * RQV_WIRE_CREDIT_INITIAL);
+    rqv_buf_init(&x->stream, taken->verb ? ROWS_MAX : 2 * RQV_WIRE_CREDIT_INITIAL);
     begin_attempt(x);
     x->fn = submission->fn;
     x->userdata = submission->userdata;
@@ -169,7 +179,7 @@ static int encode_request(struct reqivo_client *client, struct rqv_exchange *x)
     return rqv_wire_encode_request(out, x->id, (uint8_t)(body_follows ? 0 : RQV_FLAG_END), &head);
 }
 
-/* What an operation acquires is named by its id from here on. */
+/* What an operation acquires is named by its id from here on, and what it releases by none. */
 static int encode_operation(struct reqivo_client *client, struct rqv_exchange *x)
 {
     struct reqivo_request *request = RQV_REQUEST_OF(x);
@@ -191,7 +201,42 @@ static int encode_operation(struct reqivo_client *client, struct rqv_exchange *x
     r = rqv_wire_encode_operation(out, x->id, &operation);
     if (r == 0 && makes)
         target->id = x->id;
+    if (r == 0 && operation.verb == RQV_OP_CONNECTION_RELEASE)
+        target->id = 0;
+    if (r == 0 && operation.verb == RQV_OP_COOKIES_ADD)
+        target->filled = true;
     return r;
+}
+
+/* What the request names is made known first: its jar, its certificates. *ret_uploaded: their id, 0 when they
+ * are known already. */
+static int encode_named(struct reqivo_client *client, struct rqv_exchange *x, uint64_t *ret_uploaded)
+{
+    struct reqivo_request *request = RQV_REQUEST_OF(x);
+    int r = 0;
+
+    *ret_uploaded = 0;
+    if (request->jar)
+        r = rqv_remote_open_jar(request->jar, x->id + 1 - ids_of(request));
+    if (r == 0 && request->trust && request->trust->wire_id == 0) {
+        *ret_uploaded = x->id - 1;
+        r = rqv_trust_upload(request->trust, *ret_uploaded, &client->channel.out);
+    }
+    return r;
+}
+
+static int encode(struct reqivo_client *client, struct rqv_exchange *x)
+{
+    struct reqivo_request *request = RQV_REQUEST_OF(x);
+
+    if (request->ws)
+        return client->caps & RQV_CAP_WEBSOCKET ? rqv_websocket_start(client, x) : REQIVO_E_VERSION;
+    if (request->operation.verb)
+        return encode_operation(client, x);
+    if (!request->verb)
+        return encode_request(client, x);
+    x->offset = rqv_channel_offset(&client->channel);
+    return rqv_wire_encode_query(&client->channel.out, x->id, request->verb);
 }
 
 int rqv_exchange_start(struct reqivo_client *client, struct rqv_exchange *x)
@@ -199,25 +244,11 @@ int rqv_exchange_start(struct reqivo_client *client, struct rqv_exchange *x)
     struct reqivo_request *request = RQV_REQUEST_OF(x);
     struct rqv_buf *out = &client->channel.out;
     size_t before = rqv_buf_len(out);
-    uint64_t uploaded = 0;
-    int r = 0;
+    uint64_t uploaded;
+    int r = encode_named(client, x, &uploaded);
 
-    if (request->jar)
-        r = rqv_remote_open_jar(request->jar, x->id + 1 - ids_of(request));
-    if (r == 0 && request->trust && request->trust->wire_id == 0) {
-        uploaded = x->id - 1;
-        r = rqv_trust_upload(request->trust, uploaded, out);
-    }
-    if (r == 0 && request->ws) {
-        r = client->caps & RQV_CAP_WEBSOCKET ? rqv_websocket_start(client, x) : REQIVO_E_VERSION;
-    } else if (r == 0 && request->operation.verb) {
-        r = encode_operation(client, x);
-    } else if (r == 0 && request->verb) {
-        x->offset = rqv_channel_offset(&client->channel);
-        r = rqv_wire_encode_query(out, x->id, request->verb);
-    } else if (r == 0) {
-        r = encode_request(client, x);
-    }
+    if (r == 0)
+        r = encode(client, x);
     if (r < 0) {
         out->end = out->start + before;
         if (uploaded)
@@ -298,6 +329,9 @@ bool rqv_exchange_is_over(const struct rqv_exchange *x)
 void rqv_exchange_complete(struct reqivo_client *client, struct rqv_exchange *x)
 {
     if (x->state != RQV_X_DONE) {
+        x->hop_due = false;
+        if (RQV_REQUEST_OF(x)->operation.verb)
+            rqv_remote_settle(RQV_REQUEST_OF(x)->operation.target, x->id, &x->response->err);
         x->response->time_us[REQIVO_TIME_CALL] = rqv_now_us() - x->submit_us;
         rqv_list_remove(&x->sending);
         set_state(client, x, RQV_X_DONE);
@@ -335,9 +369,9 @@ void rqv_exchange_fail(struct reqivo_client *client, struct rqv_exchange *x, int
 
 void rqv_exchange_abort(struct reqivo_client *client, struct rqv_exchange *x, int code, const char *detail)
 {
-    if ((x->state == RQV_X_SENT || x->state == RQV_X_ANSWERED) && !RQV_REQUEST_OF(x)->verb)
+    if ((x->state == RQV_X_SENT || x->state == RQV_X_ANSWERED) && !is_query(x))
         rqv_client_must_queue(client, rqv_wire_encode_empty(&client->channel.out, RQV_WIRE_CANCEL, x->id));
-    x->head_due = x->hop_due = false;
+    x->head_due = false;
     x->paused = false;
     rqv_buf_done(&x->stream);
     if (x->state == RQV_X_SENT) /* what lies in the out buffer still goes out, with CANCEL behind it */
@@ -375,82 +409,13 @@ void rqv_exchange_return_credit(struct reqivo_client *client, struct rqv_exchang
     x->owed = 0;
 }
 
-/* ---- redirects ---- */
-
-/* The body from its start, as a new REQUEST would send it. */
-static int rewind_body(struct reqivo_client *client, struct rqv_exchange *x)
-{
-    const struct rqv_body *body = &RQV_REQUEST_OF(x)->body;
-
-    if (body->kind == RQV_BODY_CALLBACK && x->body_sent > 0)
-        return REQIVO_E_REDIRECT_BODY;
-    x->body_sent = 0;
-    x->credit = RQV_WIRE_CREDIT_INITIAL;
-    x->body_ended = x->body_blocked = false;
-    if (body->length > 0 && rqv_list_empty(&x->sending))
-        rqv_list_append(&client->sending, &x->sending);
-    return 0;
-}
-
-void rqv_exchange_proceed(struct reqivo_client *client, struct rqv_exchange *x)
-{
-    const struct reqivo_request *request = RQV_REQUEST_OF(x);
-    struct rqv_request_head head RQV_UNINIT; /* rqv_request_head() sets it */
-    bool again = x->hop_flags & RQV_HOP_BODY;
-    int r = again ? rewind_body(client, x) : 0;
-
-    if (r == 0) {
-        rqv_request_head(x->hop, &head);
-        if (again) {
-            struct rqv_request_head whole RQV_UNINIT;
-            rqv_request_head(request, &whole);
-            head.flags |= whole.flags & (RQV_REQ_HAS_BODY | RQV_REQ_CHUNKED);
-            head.body_length = whole.body_length;
-        }
-        r = rqv_secret_reserve(&client->channel.out, RQV_WIRE_HEADER + rqv_request_head_size(x->hop));
-    }
-    if (r == 0)
-        r = rqv_wire_encode_proceed(&client->channel.out, x->id,
-                                    (uint8_t)(again && request->body.length > 0 ? 0 : RQV_FLAG_END), &head);
-    if (r == 0)
-        r = rqv_response_set_origin(x->response, head.method, head.url);
-    reqivo_request_free(x->hop);
-    x->hop = NULL;
-    if (r < 0)
-        rqv_exchange_abort(client, x, r, NULL);
-}
-
-void rqv_exchange_hop(struct reqivo_client *client, struct rqv_exchange *x, const struct rqv_hop *hop)
-{
-    int r = 0;
-
-    x->hop_announced = false;
-    x->hopped = true;
-    x->hop_flags = hop->flags;
-    if (!(hop->flags & RQV_HOP_BODY)) { /* the rest of the body is not wanted */
-        x->body_ended = true;
-        rqv_list_remove(&x->sending);
-    }
-    if (!(hop->flags & RQV_HOP_WAITS)) {
-        r = rqv_response_set_origin(x->response, hop->method, hop->url);
-    } else {
-        r = rqv_request_new_hop(hop, &x->hop);
-        if (r == 0 && !RQV_REQUEST_OF(x)->before) {
-            rqv_exchange_proceed(client, x);
-        } else if (r == 0) {
-            x->hop_due = true;
-            rqv_exchange_notify(client, x);
-        }
-    }
-    if (r < 0)
-        rqv_exchange_abort(client, x, r, NULL);
-}
-
 struct reqivo_response *rqv_exchange_finish(struct reqivo_client *client, struct rqv_exchange *x)
 {
     struct reqivo_response *response = x->response;
 
     unlink_exchange(client, x);
+    if (RQV_REQUEST_OF(x)->save)
+        rqv_save_end(RQV_REQUEST_OF(x)->save, &response->err);
     rqv_buf_done(&x->stream);
     reqivo_request_free(RQV_REQUEST_OF(x));
     return response;
@@ -468,7 +433,7 @@ uint64_t rqv_exchange_deadline_ms(const struct reqivo_client *client, const stru
         return UINT64_MAX;
     if (rqv_request_has_total(request)) {
         deadline = submit_ms + request->timeout_ms[RQV_T_TOTAL];
-        if (x->state != RQV_X_WAITING && !request->verb)
+        if (x->state != RQV_X_WAITING && !is_query(x))
             deadline += RQV_GRACE_MS;
     }
     if (x->state == RQV_X_WAITING && client->channel.state == RQV_CHANNEL_DOWN) {

@@ -6,23 +6,37 @@
 #include "libclient/sync.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
-struct rqv_errand *rqv_errand_new(const struct rqv_errand *like)
+int rqv_operate_like(const struct reqivo_request *pattern, const struct rqv_wanted *wanted,
+                     struct reqivo_request **ret_request)
 {
-    struct rqv_errand *errand = malloc(sizeof *errand);
+    struct reqivo_request *request = NULL;
+    struct rqv_request_head head;
 
-    if (errand)
-        *errand = *like;
-    return errand;
+    rqv_request_head(pattern, &head);
+    int r = rqv_request_new(head.method, head.url, &request);
+    if (r == 0)
+        r = rqv_request_inherit(request, pattern);
+    if (r < 0) {
+        reqivo_request_free(request);
+        return r;
+    }
+    request->flags &= RQV_REQ_INSECURE;
+    request->redirect_max = 0;
+    request->before = NULL;
+    request->after = NULL;
+    rqv_request_operate(request, wanted->verb, wanted->value, wanted->target);
+    *ret_request = request;
+    return 0;
 }
 
-int rqv_operate_call(struct reqivo_client *client, struct reqivo_request *request)
+int rqv_operate_call(struct reqivo_client *client, struct reqivo_request *request,
+                     struct reqivo_response **ret_response)
 {
     const struct rqv_submission submission = {.sync = true};
     struct rqv_exchange *x;
     int saved = errno;
-    int r = rqv_client_check(client, true);
+    int r = client ? rqv_client_check(client, true) : REQIVO_E_CANCELED;
 
     if (r == 0)
         r = rqv_exchange_submit(client, &request, &submission, &x);
@@ -33,42 +47,25 @@ int rqv_operate_call(struct reqivo_client *client, struct reqivo_request *reques
     rqv_sync_run(client, x);
     struct reqivo_response *response = rqv_exchange_finish(client, x);
     r = reqivo_response_error(response);
-    reqivo_response_free(response);
+    if (ret_response)
+        *ret_response = response;
+    else
+        reqivo_response_free(response);
     return rqv_client_leave(client, r, saved);
 }
 
-static void on_done(struct reqivo_client *client, struct reqivo_response *response, void *userdata)
+int rqv_operate_submit(struct reqivo_client *client, struct reqivo_request *request, reqivo_done_fn fn,
+                       void *userdata)
 {
-    struct rqv_errand *errand = userdata;
-    int code = reqivo_response_error(response);
+    const struct rqv_submission submission = {.fn = fn, .userdata = userdata};
+    struct rqv_exchange *x;
+    int saved = errno;
+    int r = client && !client->closing ? rqv_client_check(client, false) : REQIVO_E_CANCELED;
 
-    reqivo_response_free(response);
-    if (errand->code == 0)
-        errand->code = code;
-    if (--errand->left > 0)
-        return;
-    const struct rqv_errand over = *errand;
-    free(errand);
-    over.run(&over, client, over.code);
-}
-
-int rqv_operate_submit(struct reqivo_client *client, struct reqivo_request *request,
-                       struct rqv_errand *errand)
-{
-    int r = reqivo_submit(client, &request, on_done, errand, NULL);
-
+    if (r == 0)
+        r = rqv_exchange_submit(client, &request, &submission, &x);
     if (r < 0)
         reqivo_request_free(request);
-    else
-        errand->left++;
+    errno = saved;
     return r;
-}
-
-void rqv_operate_forget(struct reqivo_client *client, struct reqivo_request *request)
-{
-    const struct rqv_submission submission = {.sync = false};
-    struct rqv_exchange *x;
-
-    if (rqv_exchange_submit(client, &request, &submission, &x) < 0)
-        reqivo_request_free(request);
 }

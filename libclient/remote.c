@@ -19,6 +19,14 @@ struct rqv_remote *rqv_remote_new(struct reqivo_client *client, bool is_jar)
     return remote;
 }
 
+void rqv_remote_close(struct rqv_remote *remote)
+{
+    if (remote->client && remote->id != 0 && remote->client->channel.state != RQV_CHANNEL_DOWN)
+        rqv_client_must_queue(
+            remote->client, rqv_wire_encode_empty(&remote->client->channel.out, RQV_WIRE_CANCEL, remote->id));
+    remote->id = 0;
+}
+
 void rqv_remote_release(struct rqv_remote **remote)
 {
     struct rqv_remote *last = *remote;
@@ -26,11 +34,33 @@ void rqv_remote_release(struct rqv_remote **remote)
     *remote = NULL;
     if (!last || --last->refs > 0)
         return;
-    if (last->client && last->id != 0 && last->client->channel.state != RQV_CHANNEL_DOWN)
-        rqv_client_must_queue(last->client,
-                              rqv_wire_encode_empty(&last->client->channel.out, RQV_WIRE_CANCEL, last->id));
+    rqv_remote_close(last);
     rqv_list_remove(&last->node);
+    free(last->row.at);
     free(last);
+}
+
+int rqv_remote_set_row(struct rqv_remote *remote, const struct rqv_fields *fields)
+{
+    struct rqv_pairs row;
+    const char *nothing;
+    int r = rqv_response_copy_fields(fields, (struct rqv_str){NULL, 0}, &row, &nothing);
+
+    if (r < 0)
+        return r;
+    free(remote->row.at);
+    remote->row = row;
+    return 0;
+}
+
+void rqv_remote_settle(struct rqv_remote *remote, uint64_t id, const struct rqv_err *err)
+{
+    if (!remote || remote->is_jar || err->code == 0)
+        return;
+    if (remote->id == id)
+        remote->id = 0;
+    if (!remote->row.at)
+        remote->err = *err;
 }
 
 int rqv_remote_open_jar(struct rqv_remote *remote, uint64_t id)

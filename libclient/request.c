@@ -5,6 +5,7 @@
 
 #include "common/uninit.h"
 #include "libclient/channel.h"
+#include "libclient/save.h"
 #include "proto/fields.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HEAD_FIXED = 64, FIELD_LENGTHS = 4, FIRST_TEXT = 512 };
+enum { HEAD_FIXED = 80, FIELD_LENGTHS = 4, FIRST_TEXT = 512 };
 
 static struct reqivo_request *new_request(void)
 {
@@ -99,20 +100,29 @@ void reqivo_request_free(struct reqivo_request *request)
     rqv_remote_release(&request->connection);
     rqv_remote_release(&request->operation.target);
     free(request->route);
+    rqv_save_free(request->save);
     reqivo_request_free(request->exchange.hop);
     free(request);
 }
 
-/* The room is made before the first byte is put, so nothing fails half way. */
-int rqv_request_add_text(struct reqivo_request *request, struct rqv_str name, struct rqv_str value)
+/* Room for one field more. */
+static int reserve_text(struct reqivo_request *request, struct rqv_str name, struct rqv_str value)
 {
     size_t size = FIELD_LENGTHS + name.len + value.len;
 
     if (request->field_count >= RQV_FIELDS_MAX || name.len > UINT16_MAX || value.len > UINT16_MAX ||
         rqv_request_head_size(request) + size > RQV_WIRE_HEAD_MAX)
         return REQIVO_E_LIMIT_HEAD;
-    if (rqv_secret_reserve(&request->text, size) < 0)
-        return -ENOMEM;
+    return rqv_secret_reserve(&request->text, size) < 0 ? -ENOMEM : 0;
+}
+
+/* The room is made before the first byte is put, so nothing fails half way. */
+int rqv_request_add_text(struct reqivo_request *request, struct rqv_str name, struct rqv_str value)
+{
+    int r = reserve_text(request, name, value);
+
+    if (r < 0)
+        return r;
     uint16_t lengths[2] = {(uint16_t)name.len,
                            (uint16_t)value.len}; /* host order: read back by rqv_request_head */
     append_text(request, lengths, sizeof lengths);
@@ -129,23 +139,44 @@ int reqivo_request_add_field(struct reqivo_request *request, const char *name, c
     return rqv_request_add_field(request, rqv_str_from(name), rqv_str_from(value));
 }
 
-int rqv_request_add_field(struct reqivo_request *request, struct rqv_str name, struct rqv_str value)
+/* 0 when a request may have that field. */
+static int judge_field(struct rqv_str name, struct rqv_str value)
 {
     struct rqv_fields one RQV_UNINIT; /* its first member is set below */
     size_t which;
 
     one.count = 0;
-    rqv_fields_add(&one, name, rqv_str_trim(value));
-    int r = rqv_fields_check_request(&one, &which);
-    if (r < 0)
-        return r;
-    bool is_host = rqv_str_eq_nocase(one.at[0].name, RQV_STR("Host"));
-    if (is_host && request->has_host)
-        return REQIVO_E_FIELD;
-    r = rqv_request_add_text(request, one.at[0].name, one.at[0].value);
+    rqv_fields_add(&one, name, value);
+    return rqv_fields_check_request(&one, &which);
+}
+
+int rqv_request_add_field(struct reqivo_request *request, struct rqv_str name, struct rqv_str value)
+{
+    bool is_host = rqv_str_eq_nocase(name, RQV_STR("Host"));
+
+    value = rqv_str_trim(value);
+    int r = judge_field(name, value);
+    if (r == 0 && is_host && request->has_host)
+        r = REQIVO_E_FIELD;
+    if (r == 0)
+        r = rqv_request_add_text(request, name, value);
     if (r == 0 && is_host)
         request->has_host = true;
     return r;
+}
+
+int reqivo_request_set_field(struct reqivo_request *request, const char *name, const char *value)
+{
+    if (!request || !name || !value)
+        return -EINVAL;
+    struct rqv_str text = rqv_str_trim(rqv_str_from(value));
+    int r = judge_field(rqv_str_from(name), text);
+    if (r == 0)
+        r = reserve_text(request, rqv_str_from(name), text);
+    if (r < 0)
+        return r;
+    reqivo_request_remove_field(request, name); /* the old ones go only now that the new one is sure */
+    return reqivo_request_add_field(request, name, value);
 }
 
 static int replace_body(struct reqivo_request *request, const struct rqv_body *body)
@@ -219,6 +250,8 @@ int reqivo_request_set_stream(struct reqivo_request *request, reqivo_head_fn on_
 {
     if (!request || !on_body)
         return -EINVAL;
+    rqv_save_free(request->save);
+    request->save = NULL;
     request->on_head = on_head;
     request->on_body = on_body;
     request->stream_userdata = userdata;
@@ -344,7 +377,7 @@ int reqivo_request_set_ca_file(struct reqivo_request *request, const char *path)
 
 size_t rqv_request_head_size(const struct reqivo_request *request)
 {
-    return HEAD_FIXED + rqv_buf_len(&request->text);
+    return HEAD_FIXED + rqv_buf_len(&request->text) + (request->route ? strlen(request->route) : 0);
 }
 
 static bool method_is(const struct reqivo_request *request, struct rqv_str name)

@@ -42,6 +42,7 @@ struct reqivo_request {
     reqivo_head_fn on_head;
     reqivo_body_fn on_body;
     void *stream_userdata;
+    struct rqv_save *save; /* the file that takes the body, or NULL; owned */
     struct rqv_trust *trust;
     uint16_t redirect_max;         /* 0: redirects are not followed */
     uint8_t tls_min, tls_max;      /* enum rqv_tls_version */
@@ -71,6 +72,11 @@ int rqv_request_new(struct rqv_str method, struct rqv_str url, struct reqivo_req
 int rqv_request_add_field(struct reqivo_request *request, struct rqv_str name, struct rqv_str value);
 /* A field of an OPERATE: any value, not judged as a header field is. */
 int rqv_request_add_text(struct reqivo_request *request, struct rqv_str name, struct rqv_str value);
+/* All that `from` says besides method, URL, fields, body and stream: flags, timeouts, redirects, TLS, route,
+ * hooks. `request` must be new. 0 or -ENOMEM. */
+int rqv_request_inherit(struct reqivo_request *request, const struct reqivo_request *from);
+/* Does it name a jar or a connection of another handle, or of one that is gone? */
+bool rqv_request_is_foreign(const struct reqivo_request *request, const struct reqivo_client *client);
 /* Makes an OPERATE of a request; `target` (may be NULL) is borrowed, a reference is taken. */
 void rqv_request_operate(struct reqivo_request *request, enum rqv_operation_verb verb, uint32_t value,
                          struct rqv_remote *target);

@@ -204,6 +204,37 @@ int rqv_request_new_hop(const struct rqv_hop *hop, struct reqivo_request **ret_r
     return r;
 }
 
+int rqv_request_inherit(struct reqivo_request *request, const struct reqivo_request *from)
+{
+    int r = reqivo_request_set_route(request, from->route);
+
+    if (r < 0)
+        return r;
+    request->flags = from->flags;
+    memcpy(request->timeout_ms, from->timeout_ms, sizeof request->timeout_ms);
+    request->redirect_max = from->redirect_max;
+    request->tls_min = from->tls_min;
+    request->tls_max = from->tls_max;
+    request->before = from->before;
+    request->after = from->after;
+    request->hook_userdata = from->hook_userdata;
+    request->trust = from->trust;
+    if (request->trust)
+        request->trust->refs++;
+    return 0;
+}
+
+static bool is_foreign(const struct rqv_remote *remote, const struct reqivo_client *client)
+{
+    return remote && remote->client != client;
+}
+
+bool rqv_request_is_foreign(const struct reqivo_request *request, const struct reqivo_client *client)
+{
+    return is_foreign(request->jar, client) || is_foreign(request->connection, client) ||
+           is_foreign(request->operation.target, client);
+}
+
 void rqv_request_operate(struct reqivo_request *request, enum rqv_operation_verb verb, uint32_t value,
                          struct rqv_remote *target)
 {

@@ -121,6 +121,11 @@ int rqv_response_set_head(struct reqivo_response *response, const struct rqv_res
     return 0;
 }
 
+int rqv_response_set_row(struct reqivo_response *response, const struct rqv_fields *fields)
+{
+    return rqv_response_copy_fields(fields, (struct rqv_str){NULL, 0}, &response->fields, &response->reason);
+}
+
 int rqv_response_set_trailers(struct reqivo_response *response, const struct rqv_fields *fields)
 {
     const char *nothing;
@@ -280,6 +285,11 @@ const void *reqivo_response_body(const struct reqivo_response *response)
     if (!response)
         return NULL;
     return response->body ? response->body : "";
+}
+
+const char *reqivo_response_text(const struct reqivo_response *response)
+{
+    return response && response->body ? response->body : "";
 }
 
 size_t reqivo_response_body_size(const struct reqivo_response *response)

@@ -65,6 +65,8 @@ int rqv_pair_at(const struct rqv_pairs *pairs, size_t n, const char **ret_name, 
 const char *rqv_pair_find(const struct rqv_pairs *pairs, const char *name, size_t n);
 /* 0; -ENOMEM; REQIVO_E_WIRE for a NUL in a text. */
 int rqv_response_set_head(struct reqivo_response *response, const struct rqv_response_head *head);
+/* The same with a row in place of a head. */
+int rqv_response_set_row(struct reqivo_response *response, const struct rqv_fields *fields);
 int rqv_response_set_trailers(struct reqivo_response *response, const struct rqv_fields *fields);
 /* Keeps a redirect's head with the method and URL that it answers: those of the hop before, else `request`'s.
  * 0, -ENOMEM, REQIVO_E_WIRE for a NUL in a text. */

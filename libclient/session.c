@@ -4,6 +4,7 @@
 
 #include "common/base64.h"
 #include "libclient/handle.h"
+#include "proto/fields.h"
 #include "proto/url.h"
 #include "proto/url_resolve.h"
 
@@ -77,20 +78,12 @@ int reqivo_session_set_base_url(struct reqivo_session *session, const char *url)
 
 int reqivo_session_set_field(struct reqivo_session *session, const char *name, const char *value)
 {
-    struct reqivo_request *probe;
-
     if (!session || !name)
         return -EINVAL;
-    if (value) { /* judged before the old one goes */
-        int r = reqivo_request_new("GET", "/", &probe);
-        if (r == 0)
-            r = reqivo_request_add_field(probe, name, value);
-        reqivo_request_free(r == -ENOMEM ? NULL : probe);
-        if (r < 0)
-            return r;
-    }
-    int removed = reqivo_request_remove_field(session->pattern, name);
-    return value || removed < 0 ? reqivo_request_add_field(session->pattern, name, value) : 0;
+    if (value)
+        return reqivo_request_set_field(session->pattern, name, value);
+    reqivo_request_remove_field(session->pattern, name);
+    return 0;
 }
 
 int reqivo_session_set_timeout(struct reqivo_session *session, int which, uint32_t ms)
@@ -227,24 +220,14 @@ static bool is_ours(const struct reqivo_session *session, struct rqv_str url)
                               same_origin(&base, &target));
 }
 
-/* All that the pattern has, on a request whose method and URL are its own. */
-static int apply(const struct reqivo_session *session, struct reqivo_request *request)
+/* All that the pattern has, on a request for `url`. A field Authorization of the program's own goes before
+ * the credentials. */
+static int apply(const struct reqivo_session *session, struct rqv_str url, struct reqivo_request *request)
 {
     const struct reqivo_request *pattern = session->pattern;
     struct rqv_request_head head;
-    int r = 0;
+    int r = rqv_request_inherit(request, pattern);
 
-    request->flags = pattern->flags;
-    memcpy(request->timeout_ms, pattern->timeout_ms, sizeof request->timeout_ms);
-    request->redirect_max = pattern->redirect_max;
-    request->tls_min = pattern->tls_min;
-    request->tls_max = pattern->tls_max;
-    request->before = pattern->before;
-    request->after = pattern->after;
-    request->hook_userdata = pattern->hook_userdata;
-    request->trust = pattern->trust;
-    if (request->trust)
-        request->trust->refs++;
     if (session->cookies) {
         request->jar = session->jar;
         request->jar->refs++;
@@ -252,6 +235,9 @@ static int apply(const struct reqivo_session *session, struct reqivo_request *re
     rqv_request_head(pattern, &head);
     for (size_t i = 0; r == 0 && i < head.fields.count; i++)
         r = rqv_request_add_field(request, head.fields.at[i].name, head.fields.at[i].value);
+    if (r == 0 && session->credentials && is_ours(session, url) &&
+        !rqv_fields_get(&head.fields, RQV_STR(FIELD_AUTHORIZATION), 0))
+        r = reqivo_request_add_field(request, FIELD_AUTHORIZATION, session->credentials);
     return r;
 }
 
@@ -274,9 +260,7 @@ int reqivo_session_request(struct reqivo_session *session, const char *method, c
         return REQIVO_E_URL;
     int r = rqv_request_new(rqv_str_from(method), target, &request);
     if (r == 0)
-        r = apply(session, request);
-    if (r == 0 && session->credentials && is_ours(session, target))
-        r = reqivo_request_add_field(request, FIELD_AUTHORIZATION, session->credentials);
+        r = apply(session, target, request);
     if (r < 0)
         reqivo_request_free(request);
     else

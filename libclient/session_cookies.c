@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* session_cookies - the program's verbs on the jar of a session, which lies in the daemon. */
-#include "libclient/channel.h"
+#include "libclient/newfile.h"
 #include "libclient/operate.h"
+#include "libclient/response.h"
 #include "libclient/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FIELD_COOKIE "cookie"
 #define FILE_HEAD    "# Netscape HTTP Cookie File\n\n"
@@ -64,38 +63,62 @@ int reqivo_session_add_cookies(struct reqivo_session *session, const char *const
 
     for (size_t at = 0; r == 0 && at < count;) {
         r = new_add(session, lines, count, &at, &request);
-        if (r == 0) {
-            session->jar->filled = true;
-            r = rqv_operate_call(session->jar->client, request);
-        }
+        if (r == 0)
+            r = rqv_operate_call(session->jar->client, request, NULL);
     }
     return r;
 }
 
-static void run(const struct rqv_errand *errand, struct reqivo_client *client, int code)
+/* Several operations that are told as one: its end is the last one's, with the first failure. */
+struct errand {
+    reqivo_done_fn fn;
+    void *userdata;
+    size_t left;
+    struct reqivo_response *failure; /* kept until the end */
+    int code;                        /* of what could not be started */
+};
+
+static void on_part(struct reqivo_client *client, struct reqivo_response *response, void *userdata)
 {
-    (void)client;
-    ((reqivo_session_fn)errand->fn)(errand->object, code, errand->userdata);
+    struct errand *errand = userdata;
+
+    if (--errand->left > 0) {
+        if (!errand->failure && reqivo_response_error(response) < 0)
+            errand->failure = response;
+        else
+            reqivo_response_free(response);
+        return;
+    }
+    if (errand->failure) {
+        reqivo_response_free(response);
+        response = errand->failure;
+    } else if (errand->code < 0 && response->err.code == 0) {
+        rqv_err_set(&response->err, errand->code, REQIVO_PHASE_IPC, "%s", "not all cookies could be sent");
+    }
+    const struct errand over = *errand;
+    free(errand);
+    over.fn(client, response, over.userdata);
 }
 
 int reqivo_session_add_cookies_async(struct reqivo_session *session, const char *const lines[], size_t count,
-                                     reqivo_session_fn fn, void *userdata)
+                                     reqivo_done_fn fn, void *userdata)
 {
     struct reqivo_request *request;
     int r = session && lines && count > 0 && fn ? 0 : -EINVAL;
 
     if (r < 0)
         return r;
-    struct rqv_errand *errand = rqv_errand_new(
-        &(struct rqv_errand){.run = run, .fn = (void (*)(void))fn, .object = session, .userdata = userdata});
+    struct errand *errand = calloc(1, sizeof *errand);
     if (!errand)
         return -ENOMEM;
+    errand->fn = fn;
+    errand->userdata = userdata;
     for (size_t at = 0; r == 0 && at < count;) {
         r = new_add(session, lines, count, &at, &request);
         if (r == 0)
-            r = rqv_operate_submit(session->jar->client, request, errand);
+            r = rqv_operate_submit(session->jar->client, request, on_part, errand);
         if (r == 0)
-            session->jar->filled = true;
+            errand->left++;
     }
     if (errand->left == 0) {
         free(errand);
@@ -107,6 +130,7 @@ int reqivo_session_add_cookies_async(struct reqivo_session *session, const char 
 
 struct listing {
     reqivo_cookie_fn fn;
+    reqivo_done_fn done; /* NULL: it blocks */
     void *userdata;
 };
 
@@ -121,7 +145,7 @@ static void on_row(size_t count, const char *const names[], const char *const va
 
 int reqivo_session_list_cookies(struct reqivo_session *session, reqivo_cookie_fn fn, void *userdata)
 {
-    struct listing listing = {fn, userdata};
+    struct listing listing = {fn, NULL, userdata};
     struct reqivo_request *request;
     int r = fn ? new_operation(session, RQV_OP_COOKIES_LIST, &request) : -EINVAL;
 
@@ -129,7 +153,37 @@ int reqivo_session_list_cookies(struct reqivo_session *session, reqivo_cookie_fn
         return r;
     request->on_row = on_row;
     request->stream_userdata = &listing;
-    return rqv_operate_call(session->jar->client, request);
+    return rqv_operate_call(session->jar->client, request, NULL);
+}
+
+static void on_listed(struct reqivo_client *client, struct reqivo_response *response, void *userdata)
+{
+    const struct listing over = *(struct listing *)userdata;
+
+    free(userdata);
+    over.done(client, response, over.userdata);
+}
+
+int reqivo_session_list_cookies_async(struct reqivo_session *session, reqivo_cookie_fn fn,
+                                      reqivo_done_fn done, void *userdata)
+{
+    struct reqivo_request *request;
+    int r = fn && done ? new_operation(session, RQV_OP_COOKIES_LIST, &request) : -EINVAL;
+
+    if (r < 0)
+        return r;
+    struct listing *listing = malloc(sizeof *listing);
+    if (!listing) {
+        reqivo_request_free(request);
+        return -ENOMEM;
+    }
+    *listing = (struct listing){fn, done, userdata};
+    request->on_row = on_row;
+    request->stream_userdata = listing;
+    r = rqv_operate_submit(session->jar->client, request, on_listed, listing);
+    if (r < 0)
+        free(listing);
+    return r;
 }
 
 int reqivo_session_clear_cookies(struct reqivo_session *session)
@@ -137,12 +191,15 @@ int reqivo_session_clear_cookies(struct reqivo_session *session)
     struct reqivo_request *request;
     int r = new_operation(session, RQV_OP_COOKIES_CLEAR, &request);
 
-    if (r < 0)
-        return r;
-    r = rqv_operate_call(session->jar->client, request);
-    if (r == 0)
-        session->jar->filled = false;
-    return r;
+    return r < 0 ? r : rqv_operate_call(session->jar->client, request, NULL);
+}
+
+int reqivo_session_clear_cookies_async(struct reqivo_session *session, reqivo_done_fn fn, void *userdata)
+{
+    struct reqivo_request *request;
+    int r = fn ? new_operation(session, RQV_OP_COOKIES_CLEAR, &request) : -EINVAL;
+
+    return r < 0 ? r : rqv_operate_submit(session->jar->client, request, fn, userdata);
 }
 
 /* ---- files ---- */
@@ -195,51 +252,38 @@ int reqivo_session_load_cookies(struct reqivo_session *session, const char *path
     return r;
 }
 
+struct saving {
+    struct rqv_newfile file;
+    int r;
+};
+
 static void put_line(const char *line, void *userdata)
 {
-    FILE *file = userdata;
+    struct saving *saving = userdata;
 
-    fprintf(file, "%s\n", line);
-}
-
-/* Fills the new file: 0 or a code. */
-static int write_cookies(struct reqivo_session *session, int fd)
-{
-    FILE *file = fdopen(fd, "w");
-
-    if (!file) {
-        int r = -errno;
-        close(fd);
-        return r;
-    }
-    fputs(FILE_HEAD, file);
-    int r = reqivo_session_list_cookies(session, put_line, file);
-    if (r == 0 && (fflush(file) != 0 || ferror(file)))
-        r = errno ? -errno : -EIO;
-    if (fclose(file) != 0 && r == 0)
-        r = -errno;
-    return r;
+    if (saving->r == 0)
+        saving->r = rqv_newfile_write(&saving->file, line, strlen(line));
+    if (saving->r == 0)
+        saving->r = rqv_newfile_write(&saving->file, "\n", 1);
 }
 
 int reqivo_session_save_cookies(struct reqivo_session *session, const char *path)
 {
+    struct saving saving = {.r = 0};
     int saved = errno;
 
     if (!session || !path)
         return -EINVAL;
-    size_t len = strlen(path);
-    char *beside = malloc(len + sizeof ".XXXXXX");
-    if (!beside)
-        return -ENOMEM;
-    memcpy(beside, path, len);
-    memcpy(beside + len, ".XXXXXX", sizeof ".XXXXXX");
-    int fd = mkostemp(beside, O_CLOEXEC); /* mode 0600 */
-    int r = fd < 0 ? -errno : write_cookies(session, fd);
-    if (r == 0 && rename(beside, path) < 0)
-        r = -errno;
-    if (fd >= 0 && r < 0)
-        unlink(beside);
-    free(beside);
+    int r = rqv_newfile_open(&saving.file, path, 0600);
+    if (r == 0) {
+        saving.r = rqv_newfile_write(&saving.file, FILE_HEAD, strlen(FILE_HEAD));
+        r = reqivo_session_list_cookies(session, put_line, &saving);
+        if (r == 0)
+            r = saving.r;
+        if (r == 0)
+            r = rqv_newfile_commit(&saving.file);
+        rqv_newfile_drop(&saving.file);
+    }
     errno = saved;
     return r;
 }

@@ -76,18 +76,6 @@ int reqivo_call(struct reqivo_client *client, struct reqivo_request **request,
     return rqv_client_leave(client, r, saved);
 }
 
-int reqivo_get(struct reqivo_client *client, const char *url, struct reqivo_response **ret_response)
-{
-    struct reqivo_request *request;
-    int r = reqivo_request_new("GET", url, &request);
-
-    if (r < 0)
-        return r;
-    r = reqivo_call(client, &request, ret_response);
-    reqivo_request_free(request); /* NULL once it was taken */
-    return r;
-}
-
 int reqivo_query(struct reqivo_client *client, int verb, int timeout_ms, reqivo_row_fn fn, void *userdata)
 {
     const struct rqv_submission submission = {.sync = true};

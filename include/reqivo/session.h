@@ -6,8 +6,8 @@
  *      reqivo_session_new(client, &session);
  *      reqivo_session_set_base_url(session, "https://api.example.org/v1/");
  *      reqivo_session_set_bearer(session, token);
- *      reqivo_session_get(session, "items?page=2", &response);                    // blocks
- *      reqivo_session_get_async(session, "items?page=3", on_done, userdata, &id); // calls back
+ *      reqivo_session_get(session, "items?page=2", &response);               // blocks
+ *      reqivo_session_get_async(session, "items?page=3", on_done, userdata); // calls back
  *
  * A session belongs to its handle, is private to it, and follows its thread rule. Its definition is the
  * library's; its cookies live in the daemon, and nowhere else unless the program saves them. A change takes
@@ -72,22 +72,35 @@ REQIVO_API int reqivo_session_set_hooks(struct reqivo_session *session, reqivo_b
 REQIVO_API int reqivo_session_request(struct reqivo_session *session, const char *method, const char *url,
                                       struct reqivo_request **ret_request);
 
-/* Cookies. A line is one of a Netscape cookie file, as curl writes it. Each call blocks; _async calls fn when
- * it is done, with 0 or the code. */
-typedef void (*reqivo_session_fn)(struct reqivo_session *session, int code, void *userdata);
-/* Returns 0, -EINVAL, -ECHILD, -ENOMEM, -EBUSY inside a callback, REQIVO_E_COOKIE, REQIVO_E_LIMIT_COOKIES, or
- * what the daemon's loss gives. */
+/* Cookies. A line is one of a Netscape cookie file, as curl writes it. Each call blocks, but _async: then fn
+ * gets a response that is its own to free, without status and body: its error says how it went. */
+/* Returns 0, -EINVAL, -ECHILD, -ENOMEM, -EBUSY inside a callback, REQIVO_E_CANCELED when the handle is gone,
+ * REQIVO_E_COOKIE, REQIVO_E_LIMIT_COOKIES, REQIVO_E_LIMIT_REQUESTS, or what the daemon's loss gives. */
 REQIVO_API int reqivo_session_add_cookies(struct reqivo_session *session, const char *const lines[],
                                           size_t count);
+/* Returns as above, of what could not be started; count must not be 0: 0, -EINVAL, -ECHILD, -ENOMEM, -EBUSY
+ * inside a callback that gives a body, REQIVO_E_CANCELED, REQIVO_E_COOKIE, or REQIVO_E_LIMIT_REQUESTS. */
 REQIVO_API int reqivo_session_add_cookies_async(struct reqivo_session *session, const char *const lines[],
-                                                size_t count, reqivo_session_fn fn, void *userdata);
+                                                size_t count, reqivo_done_fn fn, void *userdata);
 typedef void (*reqivo_cookie_fn)(const char *line, void *userdata);
-/* fn runs for each cookie, during the call. Returns as above. */
+/* fn runs for each cookie, during the call. Returns 0, -EINVAL, -ECHILD, -ENOMEM, -EBUSY inside a callback,
+ * REQIVO_E_CANCELED, REQIVO_E_LIMIT_REQUESTS, or what the daemon's loss gives. */
 REQIVO_API int reqivo_session_list_cookies(struct reqivo_session *session, reqivo_cookie_fn fn,
                                            void *userdata);
+/* fn runs for each cookie, then done, in dispatch; both get userdata. Returns 0, -EINVAL, -ECHILD, -ENOMEM,
+ * -EBUSY inside a callback that gives a body, REQIVO_E_CANCELED, or REQIVO_E_LIMIT_REQUESTS. */
+REQIVO_API int reqivo_session_list_cookies_async(struct reqivo_session *session, reqivo_cookie_fn fn,
+                                                 reqivo_done_fn done, void *userdata);
+/* Returns 0, -EINVAL, -ECHILD, -ENOMEM, -EBUSY inside a callback, REQIVO_E_CANCELED, REQIVO_E_LIMIT_REQUESTS,
+ * or what the daemon's loss gives. */
 REQIVO_API int reqivo_session_clear_cookies(struct reqivo_session *session);
-/* A whole file: lines that are empty or begin with '#' but not with "#HttpOnly_" are skipped. Returns as
- * above, or the negative errno of the file. save writes a new file beside it, mode 0600, and renames it. */
+/* Returns 0, -EINVAL, -ECHILD, -ENOMEM, -EBUSY inside a callback that gives a body, REQIVO_E_CANCELED, or
+ * REQIVO_E_LIMIT_REQUESTS. */
+REQIVO_API int reqivo_session_clear_cookies_async(struct reqivo_session *session, reqivo_done_fn fn,
+                                                  void *userdata);
+/* A whole file: lines that are empty or begin with '#' but not with "#HttpOnly_" are skipped. They are called
+ * as add and list are, and may also return the negative errno of the file. save makes a new file beside it,
+ * mode 0600, and renames it. */
 REQIVO_API int reqivo_session_load_cookies(struct reqivo_session *session, const char *path);
 REQIVO_API int reqivo_session_save_cookies(struct reqivo_session *session, const char *path);
 
