@@ -8,6 +8,8 @@
  */
 #include "cli/url.h"
 
+#include "common/base64.h"
+
 #include "cli/exit.h"
 
 #include <errno.h>
@@ -96,27 +98,6 @@ static long percent_decode(const char *text, size_t len, unsigned char *out)
     return n;
 }
 
-void cli_base64(const unsigned char *bytes, size_t len, char *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (; len >= 3; len -= 3, bytes += 3) {
-        *out++ = digits[bytes[0] >> 2];
-        *out++ = digits[(bytes[0] & 3) << 4 | bytes[1] >> 4];
-        *out++ = digits[(bytes[1] & 15) << 2 | bytes[2] >> 6];
-        *out++ = digits[bytes[2] & 63];
-    }
-    if (len) {
-        unsigned char second = len == 2 ? bytes[1] : 0;
-
-        *out++ = digits[bytes[0] >> 2];
-        *out++ = digits[(bytes[0] & 3) << 4 | second >> 4];
-        *out++ = len == 2 ? digits[(second & 15) << 2] : '=';
-        *out++ = '=';
-    }
-    *out = '\0';
-}
-
 /* RFC 7617: user ":" password; a user alone has an empty password. */
 static int basic_make(const char *text, size_t len, char **ret_basic)
 {
@@ -131,7 +112,8 @@ static int basic_make(const char *text, size_t len, char **ret_basic)
         if (!memchr(text, ':', len))
             plain[n++] = ':';
         memcpy(basic, "Basic ", strlen("Basic "));
-        cli_base64(plain, (size_t)n, basic + strlen("Basic "));
+        size_t at = strlen("Basic ");
+        basic[at + rqv_base64_encode(plain, (size_t)n, basic + at)] = '\0';
         *ret_basic = basic;
         basic = NULL;
     }

@@ -21,7 +21,4 @@ void cli_url_done(struct cli_url *url); /* wipes the credentials */
 /* RFC 3986 5.2.4 in place on a path of len bytes that starts with '/'; returns the new length. */
 size_t cli_url_remove_dots(char *path, size_t len);
 
-/* RFC 4648 4, with padding; out takes 4 * ((len + 2) / 3) + 1 bytes. */
-void cli_base64(const unsigned char *bytes, size_t len, char *out);
-
 #endif

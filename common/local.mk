@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += libcommon.la
 libcommon_la_SOURCES = \
 	common/addr.c common/addr.h \
 	common/addr_zone.c \
+	common/base64.c common/base64.h \
 	common/buf.c common/buf.h \
 	common/err.c common/err.h \
 	common/list.h \

@@ -6,10 +6,14 @@ dist_man_MANS += \
 	doc/man/libreqivo-client.3 \
 	doc/man/reqivo.1 \
 	doc/man/reqivo_client_fd.3 \
+	doc/man/reqivo_connection.3 \
 	doc/man/reqivo_error.3 \
+	doc/man/reqivo_helpers.3 \
 	doc/man/reqivo_open.3 \
+	doc/man/reqivo_pool.3 \
 	doc/man/reqivo_request.3 \
 	doc/man/reqivo_response.3 \
+	doc/man/reqivo_session.3 \
 	doc/man/reqivo_submit.3 \
 	doc/man/reqivo_websocket.3 \
 	doc/man/reqivoctl.1 \
@@ -17,8 +21,8 @@ dist_man_MANS += \
 	doc/man/reqivod.conf.5
 
 # Every name of a page's NAME section leads to it: `man reqivo_call` shows reqivo_submit(3).
-man_families = reqivo_client_fd reqivo_error reqivo_open reqivo_request reqivo_response reqivo_submit \
-	reqivo_websocket
+man_families = reqivo_client_fd reqivo_connection reqivo_error reqivo_helpers reqivo_open reqivo_pool reqivo_request \
+	reqivo_response reqivo_session reqivo_submit reqivo_websocket
 man_folder = $(srcdir)/doc/man
 man_names = sed -n -e '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([a-z_]*\).*/\1/p'
 install-data-hook:

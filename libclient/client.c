@@ -2,6 +2,7 @@
 /* client - the handle: opening and closing, and the functions by which a program or its event loop drives it.
  */
 #include "libclient/handle.h"
+#include "libclient/remote.h"
 #include "libclient/request.h"
 #include "libclient/trust.h"
 
@@ -26,6 +27,7 @@ int rqv_client_new(const char *path, struct reqivo_client **ret_client)
     rqv_list_init(&client->ready);
     rqv_list_init(&client->sending);
     rqv_list_init(&client->trust);
+    rqv_list_init(&client->remotes);
     rqv_ids_init(&client->ids);
     client->next_deadline_ms = UINT64_MAX;
     client->pid = getpid();
@@ -65,6 +67,7 @@ void rqv_client_destroy(struct reqivo_client *client)
         rqv_client_cancel_all(client);
     else
         rqv_client_drop_all(client);
+    rqv_remotes_orphan(client);
     rqv_channel_done(&client->channel);
     rqv_trust_drop_all(&client->trust);
     rqv_ids_done(&client->ids);

@@ -14,6 +14,7 @@
 #include "config.h"
 
 #include "libclient/handle.h"
+#include "libclient/remote.h"
 #include "libclient/request.h"
 #include "libclient/response.h"
 #include "libclient/trust.h"
@@ -94,6 +95,7 @@ void rqv_client_lost(struct reqivo_client *client, const struct rqv_loss *given)
             lose(client, x, &loss);
     }
     rqv_trust_forget_uploads(&client->trust, 0);
+    rqv_remotes_lost(client);
     rqv_channel_down(&client->channel, rqv_now_ms());
     client->daemon_name[0] = '\0';
     arm_all(client);

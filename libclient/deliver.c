@@ -79,10 +79,11 @@ static int deliver_row(struct rqv_exchange *x)
             rqv_copy_text(at, fields.at[i].value.len + 1, fields.at[i].value);
             at += fields.at[i].value.len + 1;
         }
-        request->on_row(fields.count, names, values, request->stream_userdata);
     }
+    rqv_buf_consume(&x->stream, sizeof len + len); /* before the callback, which may cancel */
+    if (r == 0)
+        request->on_row(fields.count, names, values, request->stream_userdata);
     rqv_buf_done(&text);
-    rqv_buf_consume(&x->stream, sizeof len + len);
     return r;
 }
 
@@ -91,7 +92,7 @@ static int deliver_rows(struct reqivo_client *client, struct rqv_exchange *x)
     int run = 0;
 
     client->in_callback++;
-    while (rqv_buf_len(&x->stream) > 0) {
+    while (rqv_buf_len(&x->stream) > 0 && !client->closing) {
         x->delivered = true;
         if (deliver_row(x) < 0)
             x->response->err.code = -ENOMEM;
@@ -102,6 +103,48 @@ static int deliver_rows(struct reqivo_client *client, struct rqv_exchange *x)
     return run;
 }
 
+/* The request that a redirect makes: the hook may change or refuse it. */
+static void deliver_hop(struct reqivo_client *client, struct rqv_exchange *x)
+{
+    const struct reqivo_request *request = RQV_REQUEST_OF(x);
+    unsigned hop = (unsigned)x->response->hop_count;
+
+    x->hop_due = false;
+    x->delivered = true;
+    client->in_callback++;
+    int r = request->before(client, x->hop, hop, request->hook_userdata);
+    client->in_callback--;
+    if (x->state == RQV_X_DONE) /* canceled inside */
+        return;
+    if (r != 0)
+        rqv_exchange_abort(client, x, REQIVO_E_REFUSED, "the hook refused a redirect");
+    else
+        rqv_exchange_proceed(client, x);
+}
+
+/* The response before anybody else sees it. */
+static void deliver_after(struct reqivo_client *client, struct rqv_exchange *x)
+{
+    const struct reqivo_request *request = RQV_REQUEST_OF(x);
+
+    x->after_due = false;
+    x->delivered = true;
+    client->in_callback++;
+    int r = request->after(client, x->response, request->hook_userdata);
+    client->in_callback--;
+    if (r == 0)
+        return;
+    if (x->state != RQV_X_DONE) {
+        rqv_exchange_abort(client, x, REQIVO_E_REFUSED, "the hook refused the response");
+        return;
+    }
+    x->head_due = false; /* nobody else sees it */
+    rqv_buf_done(&x->stream);
+    if (x->response->err.code == 0)
+        rqv_err_set(&x->response->err, REQIVO_E_REFUSED, REQIVO_PHASE_BODY, "%s",
+                    "the hook refused the response");
+}
+
 int rqv_exchange_deliver_parts(struct reqivo_client *client, struct rqv_exchange *x)
 {
     int run = 0;
@@ -110,7 +153,15 @@ int rqv_exchange_deliver_parts(struct reqivo_client *client, struct rqv_exchange
         return rqv_websocket_deliver(client, x);
     if (RQV_REQUEST_OF(x)->verb)
         return deliver_rows(client, x);
-    if (x->head_due) {
+    if (x->hop_due) {
+        deliver_hop(client, x);
+        run++;
+    }
+    if (x->after_due && (x->head_due || x->state == RQV_X_DONE) && !client->closing) {
+        deliver_after(client, x);
+        run++;
+    }
+    if (x->head_due && !client->closing) {
         deliver_head(client, x);
         run++;
     }
@@ -128,6 +179,10 @@ static void deliver_done(struct reqivo_client *client, struct rqv_exchange *x)
     void *userdata = x->userdata;
     struct reqivo_response *response = rqv_exchange_finish(client, x);
 
+    if (!fn) { /* the library's own errand */
+        reqivo_response_free(response);
+        return;
+    }
     client->in_callback++;
     fn(client, response, userdata);
     client->in_callback--;
@@ -166,7 +221,7 @@ void rqv_client_cancel_all(struct reqivo_client *client)
         uint8_t sent = rqv_exchange_sent(client, x, false);
         rqv_list_remove(&x->ready);
         rqv_buf_done(&x->stream);
-        x->head_due = false;
+        x->head_due = x->hop_due = x->after_due = false;
         rqv_exchange_fail(client, x, REQIVO_E_CANCELED, "the handle was closed");
         x->response->err.sent = sent;
         if (x->sync && !RQV_REQUEST_OF(x)->ws)

@@ -21,6 +21,11 @@ int reqivo_error_class(int code)
     return (int)rqv_err_class(code);
 }
 
+int reqivo_error_is(int code, int cls)
+{
+    return (int)rqv_err_class(code) == cls;
+}
+
 const char *reqivo_class_name(int cls)
 {
     return rqv_class_name((enum reqivo_class)cls);

@@ -5,11 +5,15 @@
 #include "common/err.h"
 #include "common/uninit.h"
 #include "libclient/handle.h"
+#include "libclient/remote.h"
 #include "libclient/request.h"
 #include "libclient/response.h"
+#include "libclient/save.h"
 #include "libclient/websocket.h"
 
 #include <errno.h>
+
+#define ROWS_MAX ((size_t)32 * 1024 * 1024) /* of a QUERY or an OPERATE, that wait for dispatch */
 
 /* The one setter of state: keeps the handle's counts. */
 static void set_state(struct reqivo_client *client, struct rqv_exchange *x, enum rqv_exchange_state state)
@@ -38,13 +42,27 @@ static void begin_attempt(struct rqv_exchange *x)
     x->window = RQV_WIRE_CREDIT_INITIAL;
     x->owed = x->held = x->received = 0;
     x->body_ended = x->body_blocked = x->begun = x->paused = x->head_due = false;
+    x->hop_announced = x->hopped = x->hop_due = false;
+    x->after_due = RQV_REQUEST_OF(x)->after && !RQV_REQUEST_OF(x)->ws;
+    reqivo_request_free(x->hop);
+    x->hop = NULL;
 }
 
-static void link_up(struct reqivo_client *client, struct rqv_exchange *x, bool with_trust)
+/* The ids before it are for the trust, and before that for the jar, should these have to be made known for
+ * this request: ids on the wire only grow. */
+static uint64_t ids_of(const struct reqivo_request *request)
 {
-    /* The id before it is the trust's, should that have to be uploaded for this request: ids on the wire only
-     * grow. */
-    client->last_id += with_trust ? 2 : 1;
+    return (uint64_t)1 + (request->trust != NULL) + (request->jar != NULL);
+}
+
+static bool is_query(const struct rqv_exchange *x)
+{
+    return RQV_REQUEST_OF(x)->verb && !RQV_REQUEST_OF(x)->operation.verb;
+}
+
+static void link_up(struct reqivo_client *client, struct rqv_exchange *x)
+{
+    client->last_id += ids_of(RQV_REQUEST_OF(x));
     x->id = client->last_id;
     x->response->id = x->id;
     rqv_list_append(&client->all, &x->all);
@@ -65,32 +83,53 @@ static void unlink_exchange(struct reqivo_client *client, struct rqv_exchange *x
     client->pending--;
 }
 
+/* The hook sees the request before anything of it is sent. True: it refuses. */
+static bool ask_before(struct reqivo_client *client, struct reqivo_request *request)
+{
+    client->in_callback++;
+    int r = request->before(client, request, 0, request->hook_userdata);
+    client->in_callback--;
+    return r != 0;
+}
+
 int rqv_exchange_submit(struct reqivo_client *client, struct reqivo_request **request,
                         const struct rqv_submission *submission, struct rqv_exchange **ret_exchange)
 {
     struct reqivo_request *taken = *request;
     struct rqv_exchange *x = &taken->exchange;
+    bool refused = false;
     int r = 0;
 
     if (client->waiting + client->on_channel >= RQV_WIRE_IN_FLIGHT_MAX)
         return REQIVO_E_LIMIT_REQUESTS;
+    if (rqv_request_is_foreign(taken, client))
+        return -EINVAL;
     x->response = rqv_response_new(0);
     if (!x->response)
         return -ENOMEM;
+    if (taken->before)
+        refused = ask_before(client, taken);
     if (taken->trust)
         rqv_trust_intern(&client->trust, &taken->trust);
-    rqv_buf_init(&x->stream, 2 * RQV_WIRE_CREDIT_INITIAL);
+    rqv_buf_init(&x->stream, taken->verb ? ROWS_MAX : 2 * RQV_WIRE_CREDIT_INITIAL);
     begin_attempt(x);
     x->fn = submission->fn;
     x->userdata = submission->userdata;
     x->sync = submission->sync;
     x->submit_us = rqv_now_us();
-    link_up(client, x, taken->trust != NULL);
-    if (client->channel.state == RQV_CHANNEL_DOWN)
+    link_up(client, x);
+    if (refused)
+        rqv_exchange_fail(client, x, REQIVO_E_REFUSED, "the hook refused the request");
+    else if (client->channel.state == RQV_CHANNEL_DOWN)
         rqv_client_connect(client, x->submit_us / 1000);
     else if (client->waiting == 1 && (!taken->ws || client->channel.state == RQV_CHANNEL_UP) &&
              rqv_channel_takes_requests(&client->channel) && rqv_buf_len(&client->channel.out) < RQV_OUT_HIGH)
         r = rqv_exchange_start(client, x);
+    if (r == REQIVO_E_SESSION_LOST ||
+        r == REQIVO_E_CONNECTION_CLOSED) { /* a fact about the daemon, no wrong call */
+        rqv_exchange_fail(client, x, r, NULL);
+        r = 0;
+    }
     if (r < 0) {
         unlink_exchange(client, x);
         reqivo_response_free(x->response);
@@ -111,18 +150,28 @@ static void take_off_elapsed(const struct rqv_exchange *x, uint32_t *total_ms)
     *total_ms = elapsed < *total_ms ? *total_ms - (uint32_t)elapsed : 1;
 }
 
+static void whole_head(const struct rqv_exchange *x, struct rqv_request_head *ret_head)
+{
+    const struct reqivo_request *request = RQV_REQUEST_OF(x);
+
+    rqv_request_head(request, ret_head);
+    ret_head->trust_id = request->trust ? request->trust->wire_id : 0;
+    ret_head->session_id = request->jar ? request->jar->id : 0;
+    ret_head->connection_id = request->connection ? request->connection->id : 0;
+    if (rqv_request_has_total(request))
+        take_off_elapsed(x, &ret_head->timeout_ms[RQV_T_TOTAL]);
+}
+
 static int encode_request(struct reqivo_client *client, struct rqv_exchange *x)
 {
     struct reqivo_request *request = RQV_REQUEST_OF(x);
     struct rqv_buf *out = &client->channel.out;
-    struct rqv_request_head head RQV_UNINIT; /* rqv_request_head() sets it */
+    struct rqv_request_head head RQV_UNINIT; /* whole_head() sets it */
     bool body_follows = request->body.kind != RQV_BODY_NONE && request->body.length > 0;
 
-    rqv_request_head(request, &head);
-    if (request->trust)
-        head.trust_id = request->trust->wire_id;
-    if (rqv_request_has_total(request))
-        take_off_elapsed(x, &head.timeout_ms[RQV_T_TOTAL]);
+    if (request->connection && request->connection->id == 0)
+        return REQIVO_E_CONNECTION_CLOSED;
+    whole_head(x, &head);
     int r = rqv_secret_reserve(out, RQV_WIRE_HEADER + rqv_request_head_size(request));
     if (r < 0)
         return r;
@@ -130,30 +179,82 @@ static int encode_request(struct reqivo_client *client, struct rqv_exchange *x)
     return rqv_wire_encode_request(out, x->id, (uint8_t)(body_follows ? 0 : RQV_FLAG_END), &head);
 }
 
+/* What an operation acquires is named by its id from here on, and what it releases by none. */
+static int encode_operation(struct reqivo_client *client, struct rqv_exchange *x)
+{
+    struct reqivo_request *request = RQV_REQUEST_OF(x);
+    struct rqv_remote *target = request->operation.target;
+    struct rqv_buf *out = &client->channel.out;
+    struct rqv_operation operation RQV_UNINIT; /* set below and by whole_head() */
+    bool makes = request->operation.verb == RQV_OP_CONNECTION_ACQUIRE;
+
+    if (target && !makes && !target->is_jar && target->id == 0)
+        return REQIVO_E_CONNECTION_CLOSED;
+    operation.verb = request->operation.verb;
+    operation.value = request->operation.value;
+    operation.target = target && !makes ? target->id : 0;
+    whole_head(x, &operation.head);
+    int r = rqv_secret_reserve(out, RQV_WIRE_HEADER + RQV_OPERATION_ROOM + rqv_request_head_size(request));
+    if (r < 0)
+        return r;
+    x->offset = rqv_channel_offset(&client->channel);
+    r = rqv_wire_encode_operation(out, x->id, &operation);
+    if (r == 0 && makes)
+        target->id = x->id;
+    if (r == 0 && operation.verb == RQV_OP_CONNECTION_RELEASE)
+        target->id = 0;
+    if (r == 0 && operation.verb == RQV_OP_COOKIES_ADD)
+        target->filled = true;
+    return r;
+}
+
+/* What the request names is made known first: its jar, its certificates. *ret_uploaded: their id, 0 when they
+ * are known already. */
+static int encode_named(struct reqivo_client *client, struct rqv_exchange *x, uint64_t *ret_uploaded)
+{
+    struct reqivo_request *request = RQV_REQUEST_OF(x);
+    int r = 0;
+
+    *ret_uploaded = 0;
+    if (request->jar)
+        r = rqv_remote_open_jar(request->jar, x->id + 1 - ids_of(request));
+    if (r == 0 && request->trust && request->trust->wire_id == 0) {
+        *ret_uploaded = x->id - 1;
+        r = rqv_trust_upload(request->trust, *ret_uploaded, &client->channel.out);
+    }
+    return r;
+}
+
+static int encode(struct reqivo_client *client, struct rqv_exchange *x)
+{
+    struct reqivo_request *request = RQV_REQUEST_OF(x);
+
+    if (request->ws)
+        return client->caps & RQV_CAP_WEBSOCKET ? rqv_websocket_start(client, x) : REQIVO_E_VERSION;
+    if (request->operation.verb)
+        return encode_operation(client, x);
+    if (!request->verb)
+        return encode_request(client, x);
+    x->offset = rqv_channel_offset(&client->channel);
+    return rqv_wire_encode_query(&client->channel.out, x->id, request->verb);
+}
+
 int rqv_exchange_start(struct reqivo_client *client, struct rqv_exchange *x)
 {
     struct reqivo_request *request = RQV_REQUEST_OF(x);
     struct rqv_buf *out = &client->channel.out;
     size_t before = rqv_buf_len(out);
-    uint64_t uploaded = 0;
-    int r = 0;
+    uint64_t uploaded;
+    int r = encode_named(client, x, &uploaded);
 
-    if (request->trust && request->trust->wire_id == 0) {
-        uploaded = x->id - 1;
-        r = rqv_trust_upload(request->trust, uploaded, out);
-    }
-    if (r == 0 && request->ws) {
-        r = client->caps & RQV_CAP_WEBSOCKET ? rqv_websocket_start(client, x) : REQIVO_E_VERSION;
-    } else if (r == 0 && request->verb) {
-        x->offset = rqv_channel_offset(&client->channel);
-        r = rqv_wire_encode_query(out, x->id, request->verb);
-    } else if (r == 0) {
-        r = encode_request(client, x);
-    }
+    if (r == 0)
+        r = encode(client, x);
     if (r < 0) {
         out->end = out->start + before;
         if (uploaded)
             rqv_trust_forget_uploads(&client->trust, uploaded);
+        if (request->jar)
+            rqv_remotes_refused(client, x->id + 1 - ids_of(request));
         return r;
     }
     if (client->on_channel == 0 && client->channel.state == RQV_CHANNEL_UP)
@@ -178,7 +279,7 @@ static bool put_off(struct reqivo_client *client, struct rqv_exchange *x)
         return false;
     request->ws->renamed = true;
     rqv_ids_del(&client->ids, x);
-    client->last_id += request->trust ? 2 : 1;
+    client->last_id += ids_of(request);
     x->id = client->last_id;
     x->response->id = x->id;
     rqv_ids_put(&client->ids, x);
@@ -215,18 +316,22 @@ void rqv_exchange_notify(struct reqivo_client *client, struct rqv_exchange *x)
         return;
     if (RQV_REQUEST_OF(x)->ws && rqv_websocket_has_more(RQV_REQUEST_OF(x)->ws))
         piece = true;
-    if (x->head_due || piece || rqv_exchange_is_over(x))
+    if (x->head_due || x->hop_due || piece || (x->after_due && x->state == RQV_X_DONE) ||
+        rqv_exchange_is_over(x))
         rqv_list_append(&client->ready, &x->ready);
 }
 
 bool rqv_exchange_is_over(const struct rqv_exchange *x)
 {
-    return x->state == RQV_X_DONE && !x->head_due && rqv_buf_len(&x->stream) == 0;
+    return x->state == RQV_X_DONE && !x->head_due && !x->after_due && rqv_buf_len(&x->stream) == 0;
 }
 
 void rqv_exchange_complete(struct reqivo_client *client, struct rqv_exchange *x)
 {
     if (x->state != RQV_X_DONE) {
+        x->hop_due = false;
+        if (RQV_REQUEST_OF(x)->operation.verb)
+            rqv_remote_settle(RQV_REQUEST_OF(x)->operation.target, x->id, &x->response->err);
         x->response->time_us[REQIVO_TIME_CALL] = rqv_now_us() - x->submit_us;
         rqv_list_remove(&x->sending);
         set_state(client, x, RQV_X_DONE);
@@ -244,7 +349,7 @@ uint8_t rqv_exchange_sent(const struct reqivo_client *client, const struct rqv_e
         return x->response->err.sent;
     if (x->state == RQV_X_WAITING)
         return x->sent;
-    if (x->state == RQV_X_ANSWERED)
+    if (x->state == RQV_X_ANSWERED || x->hopped)
         return REQIVO_SENT_YES;
     if (x->offset >= client->channel.written)
         now = REQIVO_SENT_NO;
@@ -264,7 +369,7 @@ void rqv_exchange_fail(struct reqivo_client *client, struct rqv_exchange *x, int
 
 void rqv_exchange_abort(struct reqivo_client *client, struct rqv_exchange *x, int code, const char *detail)
 {
-    if ((x->state == RQV_X_SENT || x->state == RQV_X_ANSWERED) && !RQV_REQUEST_OF(x)->verb)
+    if ((x->state == RQV_X_SENT || x->state == RQV_X_ANSWERED) && !is_query(x))
         rqv_client_must_queue(client, rqv_wire_encode_empty(&client->channel.out, RQV_WIRE_CANCEL, x->id));
     x->head_due = false;
     x->paused = false;
@@ -309,6 +414,8 @@ struct reqivo_response *rqv_exchange_finish(struct reqivo_client *client, struct
     struct reqivo_response *response = x->response;
 
     unlink_exchange(client, x);
+    if (RQV_REQUEST_OF(x)->save)
+        rqv_save_end(RQV_REQUEST_OF(x)->save, &response->err);
     rqv_buf_done(&x->stream);
     reqivo_request_free(RQV_REQUEST_OF(x));
     return response;
@@ -326,7 +433,7 @@ uint64_t rqv_exchange_deadline_ms(const struct reqivo_client *client, const stru
         return UINT64_MAX;
     if (rqv_request_has_total(request)) {
         deadline = submit_ms + request->timeout_ms[RQV_T_TOTAL];
-        if (x->state != RQV_X_WAITING && !request->verb)
+        if (x->state != RQV_X_WAITING && !is_query(x))
             deadline += RQV_GRACE_MS;
     }
     if (x->state == RQV_X_WAITING && client->channel.state == RQV_CHANNEL_DOWN) {

@@ -43,11 +43,15 @@ struct rqv_exchange {
     /* out: REQUEST and body */
     uint64_t offset; /* of REQUEST's first byte in all bytes queued on this connection */
     uint64_t body_sent;
-    uint64_t credit;   /* bytes of DATA that the daemon still takes */
-    bool body_ended;   /* DATA with END is queued */
-    bool body_blocked; /* the source said -EAGAIN */
-    bool body_resumed; /* reqivo_resume() was called while the source ran */
-    bool begun;        /* BEGUN came */
+    uint64_t credit;            /* bytes of DATA that the daemon still takes */
+    bool body_ended;            /* DATA with END is queued */
+    bool body_blocked;          /* the source said -EAGAIN */
+    bool body_resumed;          /* reqivo_resume() was called while the source ran */
+    bool begun;                 /* BEGUN came */
+    bool hop_announced;         /* RESPONSE with MORE came; HOP is next */
+    bool hopped;                /* a redirect has been followed: the server has answered */
+    uint16_t hop_flags;         /* of the HOP that waits */
+    struct reqivo_request *hop; /* that waits for PROCEED; NULL: none */
 
     /* in */
     uint64_t window; /* bytes of DATA that the daemon may still send */
@@ -55,6 +59,8 @@ struct rqv_exchange {
     uint64_t held;   /* consumed while paused: owed after reqivo_unpause() */
     uint64_t received;
     bool paused;
+    bool hop_due;          /* the hook has not seen the hop yet */
+    bool after_due;        /* the hook has not seen the response yet */
     bool head_due;         /* on_head has not run yet */
     bool delivered;        /* a callback has seen something of the response: no replay */
     struct rqv_buf stream; /* streamed body bytes, or INFO rows, not delivered yet */
@@ -100,6 +106,11 @@ void rqv_exchange_return_credit(struct reqivo_client *client, struct rqv_exchang
 /* Runs on_head, on_body or the rows' callback as far as there is something. The number of callbacks run. */
 int rqv_exchange_deliver_parts(struct reqivo_client *client, struct rqv_exchange *x);
 bool rqv_exchange_is_over(const struct rqv_exchange *x); /* DONE, and all parts are delivered */
+/* A HOP came: the hook sees it, or it is answered at once when it waits. */
+struct rqv_hop;
+void rqv_exchange_hop(struct reqivo_client *client, struct rqv_exchange *x, const struct rqv_hop *hop);
+/* Answers the HOP that waits with x->hop, and sends the body again when it is needed. */
+void rqv_exchange_proceed(struct reqivo_client *client, struct rqv_exchange *x);
 /* Takes the response out and frees the request with its exchange; x must be over. */
 struct reqivo_response *rqv_exchange_finish(struct reqivo_client *client, struct rqv_exchange *x);
 

@@ -23,8 +23,7 @@ int reqivo_submit(struct reqivo_client *client, struct reqivo_request **request,
     r = rqv_exchange_submit(client, request, &submission, &x);
     if (r == 0 && ret_id)
         *ret_id = x->id;
-    errno = saved;
-    return r;
+    return rqv_client_leave(client, r, saved);
 }
 
 /* 0 with *ret_x, or the failure of a call that names a request. */

@@ -6,6 +6,7 @@
  *   ready      those with something to deliver, in the order it came
  *   sending    those whose body can go on: credit is there and the source is not blocked
  *   trust      sets of CA certificates seen, most recently used first
+ *   remotes    sessions' jars and acquired connections, which live in the daemon
  */
 #ifndef RQV_LIBCLIENT_HANDLE_H
 #define RQV_LIBCLIENT_HANDLE_H
@@ -28,7 +29,7 @@
 
 struct reqivo_client {
     struct rqv_channel channel;
-    struct rqv_list all, ready, sending, trust;
+    struct rqv_list all, ready, sending, trust, remotes;
     struct rqv_ids ids;
     uint64_t last_id;
     size_t pending;            /* length of all */

@@ -5,16 +5,26 @@ libreqivo_client_la_SOURCES = \
 	libclient/channel.c libclient/channel.h \
 	libclient/client.c libclient/handle.h \
 	libclient/connect.c \
+	libclient/connection.c \
 	libclient/deliver.c \
 	libclient/error.c \
-	libclient/exchange.c libclient/exchange.h \
+	libclient/exchange.c libclient/exchange.h libclient/exchange_hop.c \
 	libclient/flight.c \
+	libclient/form.c \
+	libclient/helpers.c \
 	libclient/ids.c libclient/ids.h \
+	libclient/newfile.c libclient/newfile.h \
 	libclient/path.c \
+	libclient/pool.c \
 	libclient/receive.c \
-	libclient/request.c libclient/request.h \
-	libclient/response.c libclient/response.h \
-	libclient/sync.c \
+	libclient/operate.c libclient/operate.h \
+	libclient/remote.c libclient/remote.h \
+	libclient/request.c libclient/request.h libclient/request_route.c \
+	libclient/response.c libclient/response.h libclient/response_change.c \
+	libclient/response_hops.c \
+	libclient/save.c libclient/save.h \
+	libclient/session.c libclient/session.h libclient/session_cookies.c \
+	libclient/sync.c libclient/sync.h \
 	libclient/trust.c libclient/trust.h \
 	libclient/upload.c \
 	libclient/websocket.c libclient/websocket.h \

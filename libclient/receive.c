@@ -7,8 +7,10 @@
  */
 #include "common/uninit.h"
 #include "libclient/handle.h"
+#include "libclient/remote.h"
 #include "libclient/request.h"
 #include "libclient/response.h"
+#include "libclient/save.h"
 #include "libclient/trust.h"
 #include "libclient/websocket.h"
 
@@ -58,7 +60,7 @@ static int on_hello(struct reqivo_client *client, struct frame *frame)
  */
 static int give_back(struct reqivo_client *client, struct rqv_exchange *x, struct frame *frame)
 {
-    if (x->state == RQV_X_ANSWERED || x->begun)
+    if (x->state == RQV_X_ANSWERED || x->begun || x->hopped)
         return refuse(frame, "a GOAWAY that takes back an id which was begun");
     if (x->state != RQV_X_SENT)
         return 0;
@@ -112,16 +114,52 @@ static uint64_t max_body_of(const struct reqivo_request *request)
     return request->on_body ? UINT64_MAX : DEFAULT_MAX_BODY;
 }
 
+/* The head of a redirect that is followed: it goes into the history. */
+static int on_redirect(struct reqivo_client *client, struct rqv_exchange *x, struct frame *frame,
+                       const struct rqv_response_head *head)
+{
+    const struct reqivo_request *request = RQV_REQUEST_OF(x);
+
+    if (x->response->hop_count >= request->redirect_max)
+        return refuse(frame, "more redirects than were asked for");
+    int r = rqv_response_add_hop(x->response, request, head);
+    if (r == REQIVO_E_WIRE)
+        return refuse(frame, "a NUL in a text of a RESPONSE");
+    x->hop_announced = true;
+    if (r < 0)
+        rqv_exchange_abort(client, x, r, NULL);
+    return 0;
+}
+
+static int on_hop(struct reqivo_client *client, struct rqv_exchange *x, struct frame *frame)
+{
+    struct rqv_hop hop RQV_UNINIT; /* the decoder sets all but the fields beyond their count */
+
+    if (!x->hop_announced)
+        return refuse(frame, "a HOP without the RESPONSE of its redirect");
+    int r = rqv_wire_decode_hop(frame->payload, &hop, &frame->why);
+    if (r < 0)
+        return r;
+    if ((hop.flags & RQV_HOP_BODY) && !(hop.flags & RQV_HOP_WAITS))
+        return refuse(frame, "a HOP that wants the body and does not wait");
+    rqv_exchange_hop(client, x, &hop);
+    return 0;
+}
+
 static int on_response(struct reqivo_client *client, struct rqv_exchange *x, struct frame *frame)
 {
     struct reqivo_request *request = RQV_REQUEST_OF(x);
     struct rqv_response_head head RQV_UNINIT; /* the decoder sets all but the fields beyond their count */
 
-    if (x->state != RQV_X_SENT || request->verb)
+    if (x->state != RQV_X_SENT || request->verb || x->hop_announced || x->hop)
         return refuse(frame, "a second RESPONSE, or one to a QUERY");
     int r = rqv_wire_decode_response(frame->payload, &head, &frame->why);
     if (r < 0)
         return r;
+    if (request->jar && rqv_fields_get(&head.fields, RQV_STR("set-cookie"), 0))
+        request->jar->filled = true;
+    if (frame->header->flags & RQV_FLAG_MORE)
+        return on_redirect(client, x, frame, &head);
     r = rqv_response_set_head(x->response, &head);
     if (r == REQIVO_E_WIRE)
         return refuse(frame, "a NUL in a text of a RESPONSE");
@@ -130,7 +168,7 @@ static int on_response(struct reqivo_client *client, struct rqv_exchange *x, str
         rqv_exchange_abort(client, x, r, NULL);
     } else if (announces_too_much(request, &head, max_body_of(request))) {
         rqv_exchange_abort(client, x, REQIVO_E_LIMIT_BODY, "the announced length is over the limit");
-    } else if (request->on_head) {
+    } else if (rqv_save_wants(request, head.status) && request->on_head) {
         x->head_due = true;
         rqv_exchange_notify(client, x);
     }
@@ -209,8 +247,26 @@ static int on_begun(struct rqv_exchange *x, struct frame *frame)
     return 0;
 }
 
+/* The one row of an operation becomes the fields of its response, and what is known of its connection. */
+static int keep_row(struct reqivo_client *client, struct rqv_exchange *x, const struct rqv_fields *fields,
+                    struct frame *frame)
+{
+    struct rqv_remote *target = RQV_REQUEST_OF(x)->operation.target;
+
+    if (x->response->fields.at)
+        return refuse(frame, "a second row of an operation that has one");
+    int r = rqv_response_set_row(x->response, fields);
+    if (r == 0 && target && !target->is_jar)
+        r = rqv_remote_set_row(target, fields);
+    if (r == REQIVO_E_WIRE)
+        return refuse(frame, "a NUL in a text of INFO");
+    if (r < 0)
+        rqv_exchange_abort(client, x, r, NULL);
+    return 0;
+}
+
 /* A row waits as u32 length and payload. */
-static int on_info(struct rqv_exchange *x, struct frame *frame)
+static int on_info(struct reqivo_client *client, struct rqv_exchange *x, struct frame *frame)
 {
     uint32_t len = (uint32_t)frame->payload.len;
 
@@ -221,6 +277,8 @@ static int on_info(struct rqv_exchange *x, struct frame *frame)
     uint8_t *room;
     if (r < 0)
         return r;
+    if (!RQV_REQUEST_OF(x)->on_row)
+        return keep_row(client, x, &fields, frame);
     if (rqv_buf_reserve(&x->stream, sizeof len + len, &room) < 0)
         return refuse(frame, "more rows than there is room for");
     memcpy(room, &len, sizeof len);
@@ -252,6 +310,8 @@ static int on_exchange_frame(struct reqivo_client *client, struct rqv_exchange *
     switch (frame->header->type) {
     case RQV_WIRE_RESPONSE:
         return on_response(client, x, frame);
+    case RQV_WIRE_HOP:
+        return on_hop(client, x, frame);
     case RQV_WIRE_DATA:
         return on_data(client, x, frame);
     case RQV_WIRE_CREDIT:
@@ -261,7 +321,7 @@ static int on_exchange_frame(struct reqivo_client *client, struct rqv_exchange *
     case RQV_WIRE_BEGUN:
         return on_begun(x, frame);
     case RQV_WIRE_INFO:
-        return on_info(x, frame);
+        return on_info(client, x, frame);
     case RQV_WIRE_DONE:
         return on_done(client, x, frame);
     default:
@@ -278,6 +338,8 @@ static int on_other_done(struct reqivo_client *client, struct frame *frame)
 
     if (r == 0 && done.code < 0)
         rqv_trust_forget_uploads(&client->trust, frame->header->id);
+    if (r == 0 && done.code < 0)
+        rqv_remotes_refused(client, frame->header->id);
     return r;
 }
 

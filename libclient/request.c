@@ -5,6 +5,7 @@
 
 #include "common/uninit.h"
 #include "libclient/channel.h"
+#include "libclient/save.h"
 #include "proto/fields.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HEAD_FIXED = 64, FIELD_LENGTHS = 4, FIRST_TEXT = 512 };
+enum { HEAD_FIXED = 80, FIELD_LENGTHS = 4, FIRST_TEXT = 512 };
 
 static struct reqivo_request *new_request(void)
 {
@@ -36,28 +37,32 @@ static int append_text(struct reqivo_request *request, const void *bytes, size_t
     return rqv_buf_append(&request->text, bytes, size);
 }
 
-int reqivo_request_new(const char *method, const char *url, struct reqivo_request **ret_request)
+int rqv_request_new(struct rqv_str method, struct rqv_str url, struct reqivo_request **ret_request)
 {
-    if (!method || !url || !*url || !ret_request)
-        return -EINVAL;
-    size_t method_len = strlen(method), url_len = strlen(url);
-    if (!rqv_str_is_token((struct rqv_str){method, method_len}))
+    if (!rqv_str_is_token(method))
         return REQIVO_E_METHOD;
-    if (method_len + url_len > RQV_WIRE_HEAD_MAX - HEAD_FIXED)
+    if (method.len + url.len > RQV_WIRE_HEAD_MAX - HEAD_FIXED)
         return REQIVO_E_LIMIT_HEAD;
     struct reqivo_request *request = new_request();
     if (!request)
         return -ENOMEM;
-    size_t first = method_len + url_len + FIRST_TEXT;
-    if (rqv_secret_reserve(&request->text, first < RQV_WIRE_HEAD_MAX ? first : method_len + url_len) < 0 ||
-        append_text(request, method, method_len) < 0 || append_text(request, url, url_len) < 0) {
+    size_t first = method.len + url.len + FIRST_TEXT;
+    if (rqv_secret_reserve(&request->text, first < RQV_WIRE_HEAD_MAX ? first : method.len + url.len) < 0 ||
+        append_text(request, method.ptr, method.len) < 0 || append_text(request, url.ptr, url.len) < 0) {
         reqivo_request_free(request);
         return -ENOMEM;
     }
-    request->method_len = method_len;
-    request->url_len = url_len;
+    request->method_len = method.len;
+    request->url_len = url.len;
     *ret_request = request;
     return 0;
+}
+
+int reqivo_request_new(const char *method, const char *url, struct reqivo_request **ret_request)
+{
+    if (!method || !url || !*url || !ret_request)
+        return -EINVAL;
+    return rqv_request_new(rqv_str_from(method), rqv_str_from(url), ret_request);
 }
 
 struct reqivo_request *rqv_request_new_query(uint16_t verb, reqivo_row_fn fn, void *userdata)
@@ -91,19 +96,33 @@ void reqivo_request_free(struct reqivo_request *request)
     rqv_buf_wipe(&request->text);
     drop_body(&request->body);
     rqv_trust_release(request->trust);
+    rqv_remote_release(&request->jar);
+    rqv_remote_release(&request->connection);
+    rqv_remote_release(&request->operation.target);
+    free(request->route);
+    rqv_save_free(request->save);
+    reqivo_request_free(request->exchange.hop);
     free(request);
 }
 
-/* The room is made before the first byte is put, so nothing fails half way. */
-static int add_checked(struct reqivo_request *request, struct rqv_str name, struct rqv_str value)
+/* Room for one field more. */
+static int reserve_text(struct reqivo_request *request, struct rqv_str name, struct rqv_str value)
 {
     size_t size = FIELD_LENGTHS + name.len + value.len;
 
     if (request->field_count >= RQV_FIELDS_MAX || name.len > UINT16_MAX || value.len > UINT16_MAX ||
         rqv_request_head_size(request) + size > RQV_WIRE_HEAD_MAX)
         return REQIVO_E_LIMIT_HEAD;
-    if (rqv_secret_reserve(&request->text, size) < 0)
-        return -ENOMEM;
+    return rqv_secret_reserve(&request->text, size) < 0 ? -ENOMEM : 0;
+}
+
+/* The room is made before the first byte is put, so nothing fails half way. */
+int rqv_request_add_text(struct reqivo_request *request, struct rqv_str name, struct rqv_str value)
+{
+    int r = reserve_text(request, name, value);
+
+    if (r < 0)
+        return r;
     uint16_t lengths[2] = {(uint16_t)name.len,
                            (uint16_t)value.len}; /* host order: read back by rqv_request_head */
     append_text(request, lengths, sizeof lengths);
@@ -115,23 +134,49 @@ static int add_checked(struct reqivo_request *request, struct rqv_str name, stru
 
 int reqivo_request_add_field(struct reqivo_request *request, const char *name, const char *value)
 {
+    if (!request || !name || !value)
+        return -EINVAL;
+    return rqv_request_add_field(request, rqv_str_from(name), rqv_str_from(value));
+}
+
+/* 0 when a request may have that field. */
+static int judge_field(struct rqv_str name, struct rqv_str value)
+{
     struct rqv_fields one RQV_UNINIT; /* its first member is set below */
     size_t which;
 
-    if (!request || !name || !value)
-        return -EINVAL;
     one.count = 0;
-    rqv_fields_add(&one, rqv_str_from(name), rqv_str_trim(rqv_str_from(value)));
-    int r = rqv_fields_check_request(&one, &which);
-    if (r < 0)
-        return r;
-    bool is_host = rqv_str_eq_nocase(one.at[0].name, RQV_STR("Host"));
-    if (is_host && request->has_host)
-        return REQIVO_E_FIELD;
-    r = add_checked(request, one.at[0].name, one.at[0].value);
+    rqv_fields_add(&one, name, value);
+    return rqv_fields_check_request(&one, &which);
+}
+
+int rqv_request_add_field(struct reqivo_request *request, struct rqv_str name, struct rqv_str value)
+{
+    bool is_host = rqv_str_eq_nocase(name, RQV_STR("Host"));
+
+    value = rqv_str_trim(value);
+    int r = judge_field(name, value);
+    if (r == 0 && is_host && request->has_host)
+        r = REQIVO_E_FIELD;
+    if (r == 0)
+        r = rqv_request_add_text(request, name, value);
     if (r == 0 && is_host)
         request->has_host = true;
     return r;
+}
+
+int reqivo_request_set_field(struct reqivo_request *request, const char *name, const char *value)
+{
+    if (!request || !name || !value)
+        return -EINVAL;
+    struct rqv_str text = rqv_str_trim(rqv_str_from(value));
+    int r = judge_field(rqv_str_from(name), text);
+    if (r == 0)
+        r = reserve_text(request, rqv_str_from(name), text);
+    if (r < 0)
+        return r;
+    reqivo_request_remove_field(request, name); /* the old ones go only now that the new one is sure */
+    return reqivo_request_add_field(request, name, value);
 }
 
 static int replace_body(struct reqivo_request *request, const struct rqv_body *body)
@@ -205,6 +250,8 @@ int reqivo_request_set_stream(struct reqivo_request *request, reqivo_head_fn on_
 {
     if (!request || !on_body)
         return -EINVAL;
+    rqv_save_free(request->save);
+    request->save = NULL;
     request->on_head = on_head;
     request->on_body = on_body;
     request->stream_userdata = userdata;
@@ -330,7 +377,7 @@ int reqivo_request_set_ca_file(struct reqivo_request *request, const char *path)
 
 size_t rqv_request_head_size(const struct reqivo_request *request)
 {
-    return HEAD_FIXED + rqv_buf_len(&request->text);
+    return HEAD_FIXED + rqv_buf_len(&request->text) + (request->route ? strlen(request->route) : 0);
 }
 
 static bool method_is(const struct reqivo_request *request, struct rqv_str name)
@@ -367,9 +414,10 @@ void rqv_request_head(const struct reqivo_request *request, struct rqv_request_h
     memcpy(ret_head->timeout_ms, request->timeout_ms, sizeof ret_head->timeout_ms);
     ret_head->body_length = body->length == REQIVO_LENGTH_UNKNOWN ? 0 : body->length;
     ret_head->trust_id = ret_head->session_id = ret_head->connection_id = 0;
-    ret_head->redirect_max = 0;
-    ret_head->tls_min = ret_head->tls_max = RQV_TLS_DEFAULT;
-    ret_head->route = (struct rqv_str){NULL, 0};
+    ret_head->redirect_max = request->redirect_max;
+    ret_head->tls_min = request->tls_min;
+    ret_head->tls_max = request->tls_max;
+    ret_head->route = request->route ? rqv_str_from(request->route) : (struct rqv_str){NULL, 0};
     ret_head->method = (struct rqv_str){at, request->method_len};
     at += request->method_len;
     ret_head->url = (struct rqv_str){at, request->url_len};

@@ -20,6 +20,12 @@ struct reqivo_response *rqv_response_new(uint64_t id)
 
 static void free_content(struct reqivo_response *response)
 {
+    for (size_t i = 0; i < response->hop_count; i++) {
+        free(response->hops[i].method);
+        free(response->hops[i].fields.at);
+    }
+    free(response->hops);
+    free(response->method);
     free(response->fields.at);
     free(response->trailers.at);
     free(response->body);
@@ -68,9 +74,8 @@ static bool has_nul(struct rqv_str text)
     return text.len > 0 && memchr(text.ptr, '\0', text.len);
 }
 
-/* Copies fields, and one text more, into one block. */
-static int copy_fields(const struct rqv_fields *fields, struct rqv_str extra, struct rqv_pairs *ret_pairs,
-                       const char **ret_extra)
+int rqv_response_copy_fields(const struct rqv_fields *fields, struct rqv_str extra,
+                             struct rqv_pairs *ret_pairs, const char **ret_extra)
 {
     size_t size = fields->count * sizeof(struct rqv_pair) + extra.len + 1;
 
@@ -103,7 +108,7 @@ static void set_times(struct reqivo_response *response, const uint32_t time_us[R
 
 int rqv_response_set_head(struct reqivo_response *response, const struct rqv_response_head *head)
 {
-    int r = copy_fields(&head->fields, head->reason, &response->fields, &response->reason);
+    int r = rqv_response_copy_fields(&head->fields, head->reason, &response->fields, &response->reason);
 
     if (r < 0)
         return r;
@@ -116,11 +121,16 @@ int rqv_response_set_head(struct reqivo_response *response, const struct rqv_res
     return 0;
 }
 
+int rqv_response_set_row(struct reqivo_response *response, const struct rqv_fields *fields)
+{
+    return rqv_response_copy_fields(fields, (struct rqv_str){NULL, 0}, &response->fields, &response->reason);
+}
+
 int rqv_response_set_trailers(struct reqivo_response *response, const struct rqv_fields *fields)
 {
     const char *nothing;
 
-    return copy_fields(fields, (struct rqv_str){NULL, 0}, &response->trailers, &nothing);
+    return rqv_response_copy_fields(fields, (struct rqv_str){NULL, 0}, &response->trailers, &nothing);
 }
 
 /* The next size of the body's block: what was announced, as far as that is believed before its bytes have
@@ -224,7 +234,7 @@ const char *reqivo_response_reason(const struct reqivo_response *response)
     return response ? response->reason : "";
 }
 
-static int pair_at(const struct rqv_pairs *pairs, size_t n, const char **ret_name, const char **ret_value)
+int rqv_pair_at(const struct rqv_pairs *pairs, size_t n, const char **ret_name, const char **ret_value)
 {
     if (n >= pairs->count)
         return -ENOENT;
@@ -235,6 +245,14 @@ static int pair_at(const struct rqv_pairs *pairs, size_t n, const char **ret_nam
     return 0;
 }
 
+const char *rqv_pair_find(const struct rqv_pairs *pairs, const char *name, size_t n)
+{
+    for (size_t i = 0; i < pairs->count; i++)
+        if (rqv_str_eq_nocase(rqv_str_from(pairs->at[i].name), rqv_str_from(name)) && n-- == 0)
+            return pairs->at[i].value;
+    return NULL;
+}
+
 size_t reqivo_response_field_count(const struct reqivo_response *response)
 {
     return response ? response->fields.count : 0;
@@ -243,17 +261,12 @@ size_t reqivo_response_field_count(const struct reqivo_response *response)
 int reqivo_response_field_at(const struct reqivo_response *response, size_t n, const char **ret_name,
                              const char **ret_value)
 {
-    return response ? pair_at(&response->fields, n, ret_name, ret_value) : -ENOENT;
+    return response ? rqv_pair_at(&response->fields, n, ret_name, ret_value) : -ENOENT;
 }
 
 const char *reqivo_response_field(const struct reqivo_response *response, const char *name, size_t n)
 {
-    if (!response || !name)
-        return NULL;
-    for (size_t i = 0; i < response->fields.count; i++)
-        if (rqv_str_eq_nocase(rqv_str_from(response->fields.at[i].name), rqv_str_from(name)) && n-- == 0)
-            return response->fields.at[i].value;
-    return NULL;
+    return response && name ? rqv_pair_find(&response->fields, name, n) : NULL;
 }
 
 size_t reqivo_response_trailer_count(const struct reqivo_response *response)
@@ -264,7 +277,7 @@ size_t reqivo_response_trailer_count(const struct reqivo_response *response)
 int reqivo_response_trailer_at(const struct reqivo_response *response, size_t n, const char **ret_name,
                                const char **ret_value)
 {
-    return response ? pair_at(&response->trailers, n, ret_name, ret_value) : -ENOENT;
+    return response ? rqv_pair_at(&response->trailers, n, ret_name, ret_value) : -ENOENT;
 }
 
 const void *reqivo_response_body(const struct reqivo_response *response)
@@ -272,6 +285,11 @@ const void *reqivo_response_body(const struct reqivo_response *response)
     if (!response)
         return NULL;
     return response->body ? response->body : "";
+}
+
+const char *reqivo_response_text(const struct reqivo_response *response)
+{
+    return response && response->body ? response->body : "";
 }
 
 size_t reqivo_response_body_size(const struct reqivo_response *response)

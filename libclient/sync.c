@@ -3,6 +3,7 @@
  * sync - the blocking calls: submit, then turn the handle until that one exchange is over. What completes for
  * others meanwhile stays in the ready list for reqivo_client_dispatch(). No socket code here.
  */
+#include "libclient/sync.h"
 #include "common/err.h"
 #include "libclient/handle.h"
 #include "libclient/request.h"
@@ -14,7 +15,7 @@ enum { SOURCE_RETRY_MS = 10 };
 
 /* Turns until x is over. A source that says "not yet" has nobody to resume it during the call: it is asked
  * again. */
-static void run_until_over(struct reqivo_client *client, struct rqv_exchange *x)
+void rqv_sync_run(struct reqivo_client *client, struct rqv_exchange *x)
 {
     while (!rqv_exchange_is_over(x)) {
         int r = rqv_client_turn(client,
@@ -68,23 +69,11 @@ int reqivo_call(struct reqivo_client *client, struct reqivo_request **request,
     }
     r = rqv_exchange_submit(client, request, &submission, &x);
     if (r == 0) {
-        run_until_over(client, x);
+        rqv_sync_run(client, x);
         *ret_response = rqv_exchange_finish(client, x);
         r = reqivo_response_error(*ret_response);
     }
     return rqv_client_leave(client, r, saved);
-}
-
-int reqivo_get(struct reqivo_client *client, const char *url, struct reqivo_response **ret_response)
-{
-    struct reqivo_request *request;
-    int r = reqivo_request_new("GET", url, &request);
-
-    if (r < 0)
-        return r;
-    r = reqivo_call(client, &request, ret_response);
-    reqivo_request_free(request); /* NULL once it was taken */
-    return r;
 }
 
 int reqivo_query(struct reqivo_client *client, int verb, int timeout_ms, reqivo_row_fn fn, void *userdata)
@@ -105,7 +94,7 @@ int reqivo_query(struct reqivo_client *client, int verb, int timeout_ms, reqivo_
         reqivo_request_set_timeout(request, REQIVO_TIMEOUT_TOTAL, timeout_ms > 0 ? (uint32_t)timeout_ms : 1);
     r = rqv_exchange_submit(client, &request, &submission, &x);
     if (r == 0) {
-        run_until_over(client, x);
+        rqv_sync_run(client, x);
         struct reqivo_response *response = rqv_exchange_finish(client, x);
         r = reqivo_response_error(response);
         reqivo_response_free(response);

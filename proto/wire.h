@@ -47,6 +47,7 @@
 #define RQV_WIRE_TRUST_MAX        1048576u    /* bytes of one set of CA certificates (PEM) */
 #define RQV_WIRE_TRUST_PER_USER   8
 #define RQV_WIRE_IN_FLIGHT_MAX    4096 /* requests of one connection */
+#define RQV_WIRE_REDIRECTS_MAX    30   /* rqv_request_head.redirect_max */
 #define RQV_WIRE_HELLO_TIMEOUT_MS 5000
 #define RQV_WIRE_GOAWAY_IDS_MAX   ((RQV_WIRE_PAYLOAD_MAX - 512) / 8)
 
@@ -185,6 +186,8 @@ enum rqv_operation_verb {
     RQV_OP_CONNECTION_RELEASE = 11, /* target: the connection; back to its pool */
     RQV_OP_CONNECTION_INFO = 13,    /* target: the connection; one row */
 };
+
+#define RQV_OPERATION_ROOM 32 /* what an OPERATE takes more than a REQUEST, at most */
 
 struct rqv_operation {
     uint16_t verb;

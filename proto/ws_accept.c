@@ -2,6 +2,8 @@
 /* ws_accept - SHA-1 (RFC 3174) and base64 (RFC 4648), small and plain: a few hundred bytes once a session. */
 #include "proto/ws_accept.h"
 
+#include "common/base64.h"
+
 #include <string.h>
 
 enum { BLOCK = 64, WORDS = 80 };
@@ -64,30 +66,6 @@ void rqv_sha1(const void *bytes, size_t len, uint8_t ret_digest[RQV_SHA1_LEN])
         add_block(hash, last + n);
     for (size_t i = 0; i < RQV_SHA1_LEN; i++)
         ret_digest[i] = (uint8_t)(hash[i / 4] >> (24 - 8 * (i % 4)));
-}
-
-size_t rqv_base64_encode(const uint8_t *bytes, size_t len, char *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t at = 0;
-
-    for (size_t i = 0; i < len; i += 3) {
-        uint32_t group = (uint32_t)bytes[i] << 16;
-
-        if (i + 1 < len)
-            group |= (uint32_t)bytes[i + 1] << 8;
-        if (i + 2 < len)
-            group |= bytes[i + 2];
-        out[at++] = digits[group >> 18];
-        out[at++] = digits[group >> 12 & 63];
-        out[at++] = '=';
-        out[at++] = '=';
-        if (i + 1 < len)
-            out[at - 2] = digits[group >> 6 & 63];
-        if (i + 2 < len)
-            out[at - 1] = digits[group & 63];
-    }
-    return at;
 }
 
 void rqv_ws_key(const uint8_t nonce[RQV_WS_NONCE], char ret_key[RQV_WS_KEY_LEN])

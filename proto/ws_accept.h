@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_accept - the proof in a WebSocket handshake that the other end is a WebSocket server (RFC 6455 4.2.2):
- * base64 and SHA-1, which guards nothing here and therefore is our own. */
+ * SHA-1, which guards nothing here and therefore is our own. */
 #ifndef RQV_PROTO_WS_ACCEPT_H
 #define RQV_PROTO_WS_ACCEPT_H
 
@@ -15,9 +15,6 @@
 #define RQV_SHA1_LEN      20
 
 void rqv_sha1(const void *bytes, size_t len, uint8_t ret_digest[RQV_SHA1_LEN]);
-
-/* With padding, not terminated; writes and returns (len + 2) / 3 * 4 characters. RFC 4648 4 */
-size_t rqv_base64_encode(const uint8_t *bytes, size_t len, char *out);
 
 /* Fresh random bytes as the key of one handshake. */
 void rqv_ws_key(const uint8_t nonce[RQV_WS_NONCE], char ret_key[RQV_WS_KEY_LEN]);

@@ -62,7 +62,8 @@ struct reqivo_response;
 /* ---- errors ---- */
 REQIVO_API const char *reqivo_error_name(int code); /* "E_TIMEOUT_FIRST", "EINVAL"; static, never NULL */
 REQIVO_API const char *reqivo_error_text(int code);
-REQIVO_API int reqivo_error_class(int code); /* enum reqivo_class */
+REQIVO_API int reqivo_error_class(int code);       /* enum reqivo_class */
+REQIVO_API int reqivo_error_is(int code, int cls); /* 1 when the code is of that class, else 0 */
 REQIVO_API const char *reqivo_class_name(int cls);
 REQIVO_API const char *reqivo_phase_name(int phase);
 REQIVO_API const char *reqivo_version(void);

@@ -65,6 +65,7 @@ enum reqivo_sent {
     X(COOKIE,           -10108, USAGE,            "a line of cookies is malformed, or no session may keep that cookie") \
     X(SESSION,          -10109, USAGE,            "the session or connection named was never opened or is closed") \
     X(REDIRECT_BODY,    -10110, USAGE,            "a redirect needs the request body once more, which cannot be had again") \
+    X(BODY_SINK,        -10111, USAGE,            "the response body could not be written to its file")        \
     X(RESOLVE,          -10201, NETWORK,          "the host name could not be resolved")                       \
     X(CONNECT,          -10202, NETWORK,          "could not connect to the server")                           \
     X(RESET,            -10203, NETWORK,          "the server reset or broke the connection")                  \

@@ -67,6 +67,18 @@ REQIVO_API int reqivo_request_set_stream(struct reqivo_request *request, reqivo_
  * -ENOENT (completed or never was). */
 REQIVO_API int reqivo_unpause(struct reqivo_client *client, uint64_t id);
 
+/* The body of a 2xx response goes into a file: a new one is made beside `path` now, and takes its place when
+ * the body has come whole; until then, and after a failure, `path` stays as it is. The mode is that of any
+ * new file (umask). The body of another status goes into the response object. progress, which may be NULL,
+ * runs after each piece, in dispatch() or in reqivo_call(); total is -1 when it is not known; non-zero
+ * cancels. A file that cannot be written fails the request with REQIVO_E_BODY_SINK. It takes the place of
+ * reqivo_request_set_stream(). Returns 0, -EINVAL (a `path` that is there and no regular file is one),
+ * -ENOMEM, or the negative errno of making the file. */
+typedef int (*reqivo_progress_fn)(struct reqivo_client *client, uint64_t received, int64_t total,
+                                  void *userdata);
+REQIVO_API int reqivo_request_set_save(struct reqivo_request *request, const char *path,
+                                       reqivo_progress_fn progress, void *userdata);
+
 /* Limits of time, in ms; 0 keeps the daemon's default, REQIVO_NO_LIMIT takes it away. */
 enum reqivo_timeout {
     REQIVO_TIMEOUT_QUEUE = 0,      /* waiting for a connection of the pool */
@@ -98,6 +110,51 @@ REQIVO_API int reqivo_request_set_expect(struct reqivo_request *request,
 /* Have the daemon say, before the first byte goes to the server, that it begins: sharpens "unknown" after a
  * loss to "not sent". Costs a write. */
 REQIVO_API int reqivo_request_set_begun(struct reqivo_request *request, int on);
+
+/* Redirects that the daemon follows for this request, 30 at most; 0, the default of a request without a
+ * session: none, the redirect is the response. Method, body and fields of each hop: reqivo_session(3). A
+ * body given by a callback cannot be sent twice: REQIVO_E_REDIRECT_BODY where a redirect asks for that.
+ * -EINVAL above 30. */
+REQIVO_API int reqivo_request_set_redirects(struct reqivo_request *request, unsigned max);
+/* What redirects may do: bits of enum reqivo_redirect. */
+enum reqivo_redirect {
+    REQIVO_REDIRECT_DOWNGRADE = 1,   /* lead from https to http */
+    REQIVO_REDIRECT_TRUSTED = 2,     /* take credentials along to other origins */
+    REQIVO_REDIRECT_KEEP_METHOD = 4, /* keep POST after 301, 302 and 303 */
+};
+REQIVO_API int reqivo_request_set_redirect_policy(struct reqivo_request *request, unsigned policy);
+/* Have the daemon remove the content codings of the response (gzip, deflate, br, zstd), which it offers if
+ * the program sends no Accept-Encoding of its own. Off in a request without a session. */
+REQIVO_API int reqivo_request_set_decode(struct reqivo_request *request, int on);
+/* Bounds of TLS, 12 for 1.2 and 13 for 1.3, 0 for the daemon's own. */
+REQIVO_API int reqivo_request_set_tls_versions(struct reqivo_request *request, int min, int max);
+/* Connect to this "host:port" in place of the URL's; name, certificate and Host stay the URL's. NULL takes it
+ * back. Returns 0, -EINVAL (too long, no port), or -ENOMEM. */
+REQIVO_API int reqivo_request_set_route(struct reqivo_request *request, const char *route);
+/* Another method or URL; for hooks. Returns as reqivo_request_new(). */
+REQIVO_API int reqivo_request_set_method(struct reqivo_request *request, const char *method);
+REQIVO_API int reqivo_request_set_url(struct reqivo_request *request, const char *url);
+/* The field in place of all of that name. Returns as reqivo_request_add_field(): 0, -EINVAL, -ENOMEM,
+ * REQIVO_E_FIELD, or REQIVO_E_LIMIT_HEAD. */
+REQIVO_API int reqivo_request_set_field(struct reqivo_request *request, const char *name, const char *value);
+/* Takes every field of that name away. Returns how many there were, or -EINVAL. */
+REQIVO_API int reqivo_request_remove_field(struct reqivo_request *request, const char *name);
+/* Copies into `buffer`, cut, NUL-terminated; returns the whole length, 0 for NULL. */
+REQIVO_API size_t reqivo_request_method(const struct reqivo_request *request, char *buffer, size_t size);
+REQIVO_API size_t reqivo_request_url(const struct reqivo_request *request, char *buffer, size_t size);
+
+/* Hooks. `before` sees each request before it is sent: hop 0 is the request itself, inside submit or call;
+ * then each redirect's, inside dispatch or call. It may change method, URL and fields; anything but 0
+ * refuses: the request completes with REQIVO_E_REFUSED. What it gives for a hop is sent as it stands. */
+typedef int (*reqivo_before_fn)(struct reqivo_client *client, struct reqivo_request *request, unsigned hop,
+                                void *userdata);
+/* `after` sees the response before on_head or the completion, and may change it (reqivo_response_set_status()
+ * and its like) or refuse it with anything but 0: REQIVO_E_REFUSED. */
+typedef int (*reqivo_after_fn)(struct reqivo_client *client, struct reqivo_response *response,
+                               void *userdata);
+/* Either may be NULL. */
+REQIVO_API int reqivo_request_set_hooks(struct reqivo_request *request, reqivo_before_fn before,
+                                        reqivo_after_fn after, void *userdata);
 
 #ifdef __cplusplus
 }

@@ -96,27 +96,6 @@ START_TEST(test_remove_dots)
 }
 END_TEST
 
-/* RFC 4648 10. */
-START_TEST(test_base64)
-{
-    static const char *const cases[][2] = {{"", ""},
-                                           {"f", "Zg=="},
-                                           {"fo", "Zm8="},
-                                           {"foo", "Zm9v"},
-                                           {"foob", "Zm9vYg=="},
-                                           {"fooba", "Zm9vYmE="},
-                                           {"foobar", "Zm9vYmFy"},
-                                           {"\xff\xfe\xfb", "//77"}};
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        char out[16];
-
-        cli_base64((const unsigned char *)cases[i][0], strlen(cases[i][0]), out);
-        ck_assert_str_eq(out, cases[i][1]);
-    }
-}
-END_TEST
-
 START_TEST(test_field_split)
 {
     struct cli_field_text field;
@@ -222,7 +201,7 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("cli_url");
 
-    UNIT_TCASE(s, "url", test_prepare, test_prepare_refused, test_remove_dots, test_base64);
+    UNIT_TCASE(s, "url", test_prepare, test_prepare_refused, test_remove_dots);
     UNIT_TCASE(s, "fields", test_field_split, test_fields, test_fields_asked);
     return s;
 }

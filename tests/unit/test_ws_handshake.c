@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The opening handshake: the proof, the request's fields, and every answer that must be refused. */
+#include "common/base64.h"
 #include "proto/ws_handshake.h"
 #include "tests/unit/unit.h"
 
