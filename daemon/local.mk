@@ -31,7 +31,11 @@ libreqivod_la_SOURCES += \
 	daemon/upstream/waitq.c daemon/upstream/waitq.h \
 	daemon/work/exchange.c daemon/work/exchange.h \
 	daemon/work/exchange_events.c daemon/work/exchange_internal.h \
+	daemon/work/exchange_decode.c daemon/work/exchange_end.c daemon/work/exchange_hop.c \
+	daemon/work/exchange_time.c \
+	daemon/work/decode.c daemon/work/decode.h \
 	daemon/work/jar.c daemon/work/jar.h daemon/work/jar_domain.c daemon/work/jar_internal.h \
+	daemon/work/redirect.c daemon/work/redirect.h \
 	daemon/work/session.c daemon/work/session.h \
 	daemon/work/target.c daemon/work/target.h \
 	daemon/work/wsession.c daemon/work/wsession.h daemon/work/wsession_internal.h \

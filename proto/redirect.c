@@ -29,7 +29,7 @@ void rqv_redirect_begin(struct rqv_redirect_chain *chain, const struct rqv_redir
         chain->rules.max = RQV_REDIRECTS_MAX;
 }
 
-static bool is_redirect(unsigned status)
+bool rqv_redirect_is(unsigned status)
 {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
@@ -152,7 +152,7 @@ int rqv_redirect_next(struct rqv_redirect_chain *chain, const struct rqv_redirec
     bool other;
     int r;
 
-    if (!is_redirect(from->status) || !from->location.ptr)
+    if (!rqv_redirect_is(from->status) || !from->location.ptr)
         return 0;
     if (chain->count >= chain->rules.max)
         return refuse(ret_why, REQIVO_E_REDIRECT_LIMIT, "there are more redirects than are followed");

@@ -75,6 +75,8 @@ struct rqv_redirect {
     bool trusted;          /* of the rules */
 };
 
+bool rqv_redirect_is(unsigned status); /* a status of the table above */
+
 /*
  * 0: no redirect. 1: follow, *ret_hop is filled and the hop is counted; `room` is RQV_URL_MAX bytes and takes
  * the URL. Else REQIVO_E_REDIRECT_URL (malformed, another scheme, user information), REQIVO_E_REDIRECT_DENIED

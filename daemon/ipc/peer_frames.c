@@ -90,8 +90,16 @@ static void start_request(struct peer *peer, const struct rqv_frame_header *head
         .head = head,
         .ended = header->flags & RQV_FLAG_END,
     };
-    int rc = exchange_new(peer->ipc->use.env, &params, &x, &err);
+    int rc = 0;
 
+    if (head->session_id != 0) {
+        params.session = peer_session(peer, head->session_id);
+        if (!params.session)
+            rc = rqv_err_set(&err, REQIVO_E_SESSION, REQIVO_PHASE_NONE,
+                             "the session was never opened on this connection, or is closed");
+    }
+    if (rc == 0)
+        rc = exchange_new(peer->ipc->use.env, &params, &x, &err);
     if (rc == 0) {
         x->name = (struct exchange_name){peer->number, x->id};
         rc = rqv_map_put(&peer->ipc->exchanges, &x->node, &x->name, sizeof x->name);
@@ -110,6 +118,19 @@ static void start_request(struct peer *peer, const struct rqv_frame_header *head
     exchange_kick(x);
 }
 
+/* Do the head and END agree about the body? */
+static bool check_end(struct peer *peer, const struct rqv_frame_header *header,
+                      const struct rqv_request_head *head)
+{
+    bool body = head->flags & RQV_REQ_HAS_BODY;
+
+    if (!body && !(header->flags & RQV_FLAG_END))
+        return fault(peer, "a request without a body must end with its head");
+    if (body && (header->flags & RQV_FLAG_END) && !(head->flags & RQV_REQ_CHUNKED) && head->body_length > 0)
+        return fault(peer, "a request ends before its declared body");
+    return true;
+}
+
 static bool on_request(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
 {
     struct rqv_request_head head RQV_UNINIT; /* the decoder sets all but the fields beyond their count */
@@ -120,11 +141,8 @@ static bool on_request(struct peer *peer, const struct rqv_frame_header *header,
         return false;
     if (rqv_wire_decode_request(payload, &head, &why) < 0)
         return fault(peer, why);
-    bool body = head.flags & RQV_REQ_HAS_BODY;
-    if (!body && !(header->flags & RQV_FLAG_END))
-        return fault(peer, "a request without a body must end with its head");
-    if (body && (header->flags & RQV_FLAG_END) && !(head.flags & RQV_REQ_CHUNKED) && head.body_length > 0)
-        return fault(peer, "a request ends before its declared body");
+    if (!check_end(peer, header, &head))
+        return false;
     if (peer->ipc->draining) {
         rqv_err_set(&err, REQIVO_E_SHUTDOWN, REQIVO_PHASE_IPC, "the daemon is shutting down");
         refuse(peer, header->id, &err);
@@ -145,6 +163,21 @@ static struct exchange *find(struct peer *peer, uint64_t id)
     struct rqv_map_node *node = rqv_map_get(&peer->ipc->exchanges, &name, sizeof name);
 
     return node ? RQV_LIST_OF(node, struct exchange, node) : NULL;
+}
+
+static bool on_proceed(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
+{
+    struct rqv_request_head head RQV_UNINIT; /* the decoder sets all but the fields beyond their count */
+    struct exchange *x = find(peer, header->id);
+    const char *why = NULL;
+
+    if (rqv_wire_decode_request(payload, &head, &why) < 0)
+        return fault(peer, why);
+    if (!check_end(peer, header, &head))
+        return false;
+    if (x && exchange_proceed(x, &head, header->flags & RQV_FLAG_END) < 0)
+        return fault(peer, "PROCEED without a HOP that waits for it");
+    return x || header->id <= peer->last_id ? true : fault(peer, "PROCEED for an id that was never used");
 }
 
 static bool on_data(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
@@ -248,6 +281,8 @@ bool peer_frame(struct peer *peer, const struct rqv_frame_header *header, struct
         return peer->state == PEER_SILENT ? on_hello(peer, payload) : fault(peer, "a second HELLO");
     case RQV_WIRE_REQUEST:
         return on_request(peer, header, payload);
+    case RQV_WIRE_PROCEED:
+        return on_proceed(peer, header, payload);
     case RQV_WIRE_DATA:
         return on_data(peer, header, payload);
     case RQV_WIRE_CREDIT:

@@ -48,7 +48,8 @@ static int sink_head(struct exchange *x, const struct rqv_response_head *head)
     for (size_t i = 0; i < head->fields.count; i++)
         size += 4 + head->fields.at[i].name.len + head->fields.at[i].value.len;
     int rc = peer_room(peer, size);
-    return rc < 0 ? rc : rqv_wire_encode_response(&peer->out.buf, x->id, 0, head);
+    return rc < 0 ? rc
+                  : rqv_wire_encode_response(&peer->out.buf, x->id, x->hopping ? RQV_FLAG_MORE : 0, head);
 }
 
 /* ---- bodies: frames around bytes that stay where they were read ---- */
@@ -185,6 +186,17 @@ static int sink_trailers(struct exchange *x, const struct rqv_fields *fields)
     return rc < 0 ? rc : rqv_wire_encode_trailers(&peer->out.buf, x->id, fields);
 }
 
+static int sink_hop(struct exchange *x, const struct rqv_hop *hop)
+{
+    struct peer *peer = x->owner;
+    size_t size = 256 + hop->method.len + hop->url.len;
+
+    for (size_t i = 0; i < hop->fields.count; i++)
+        size += 4 + hop->fields.at[i].name.len + hop->fields.at[i].value.len;
+    int rc = peer_room(peer, size);
+    return rc < 0 ? rc : rqv_wire_encode_hop(&peer->out.buf, x->id, hop);
+}
+
 static void sink_credit(struct exchange *x, uint32_t bytes)
 {
     struct peer *peer = x->owner;
@@ -248,6 +260,7 @@ const struct exchange_sink peer_sink = {
     .head = sink_head,
     .data = sink_data,
     .trailers = sink_trailers,
+    .hop = sink_hop,
     .credit = sink_credit,
     .done = sink_done,
     .room = sink_room,

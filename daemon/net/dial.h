@@ -39,6 +39,7 @@ struct dial_params {
     struct account *account; /* whose policy and share of lookups */
     bool use_tls;
     bool verify;
+    bool public_only;             /* after a redirect from a public address: policy_check_redirect() */
     struct trust *trust;          /* a reference is taken */
     struct rqv_str key;           /* whole pool key, for tickets; copied */
     uint64_t connect_deadline_us; /* on the loop's clock, UINT64_MAX: none */

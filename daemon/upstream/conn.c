@@ -391,6 +391,7 @@ void conn_attach(struct conn *conn, struct dial_result *result)
     conn->connect_us = result->connect_us;
     conn->tls_us = result->tls_us;
     memcpy(conn->address, result->address, sizeof conn->address);
+    conn->is_public = rqv_addr_zone(&result->addr) == RQV_ZONE_PUBLIC;
     conn->born_ms = conn->idle_since_ms = loop_boot_ms(loop);
     stream_set_owner(conn->stream, conn_ready, conn);
 }

@@ -81,6 +81,7 @@ struct conn {
     bool ended;        /* the response is complete */
     bool reusable;     /* and says that the connection may go on */
     bool paused;       /* window() was 0 */
+    bool is_public;    /* the zone of the address that is connected */
     uint64_t dns_us, connect_us, tls_us;
     char address[RQV_ADDRESS_MAX];
     uint16_t key_len;

@@ -62,6 +62,7 @@ int pool_new(struct origins *origins, const struct pool_params *params, struct p
     pool->literal = params->literal;
     pool->use_tls = params->use_tls;
     pool->verify = params->verify;
+    pool->public_only = params->public_only;
     pool->trust = params->trust ? trust_ref(params->trust) : NULL;
     for (int state = 0; state < CONN_STATES; state++)
         rqv_list_init(&pool->conns[state]);
@@ -258,6 +259,7 @@ static int pool_dial(struct pool *pool, struct waiter *waiter)
         .account = pool->account,
         .use_tls = pool->use_tls,
         .verify = pool->verify,
+        .public_only = pool->public_only,
         .trust = pool->trust,
         .key = {(const char *)pool->key.bytes, pool->key.len},
         .connect_deadline_us = connect_deadline(pool, waiter),

@@ -44,7 +44,7 @@ struct pool {
     char host[254];
     uint16_t port;
     struct rqv_addr literal;
-    bool use_tls, verify;
+    bool use_tls, verify, public_only;
     struct trust *trust; /* a reference */
     struct rqv_list conns[CONN_STATES];
     unsigned count[CONN_STATES];
@@ -64,6 +64,7 @@ struct pool_params {
     uint16_t port;
     struct rqv_addr literal;
     bool use_tls, verify;
+    bool public_only; /* after a redirect from a public address; the key says so, too */
     struct trust *trust;
     struct account *account;
 };

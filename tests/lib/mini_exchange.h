@@ -18,7 +18,10 @@
 /* ---- the sink ---- */
 
 struct seen {
-    unsigned begun, heads, trailers, done;
+    unsigned begun, heads, trailers, hops, done;
+    uint16_t hop_flags;
+    size_t hop_fields;
+    char hop_method[16], hop_url[256];
     int status;
     uint8_t head_flags;
     size_t body;
@@ -80,6 +83,18 @@ static inline int sink_trailers(struct exchange *x, const struct rqv_fields *fie
     return 0;
 }
 
+static inline int sink_hop(struct exchange *x, const struct rqv_hop *hop)
+{
+    struct seen *seen = x->owner;
+
+    seen->hops++;
+    seen->hop_flags = hop->flags;
+    seen->hop_fields = hop->fields.count;
+    snprintf(seen->hop_method, sizeof seen->hop_method, "%.*s", (int)hop->method.len, hop->method.ptr);
+    snprintf(seen->hop_url, sizeof seen->hop_url, "%.*s", (int)hop->url.len, hop->url.ptr);
+    return 0;
+}
+
 static inline void sink_credit(struct exchange *x, uint32_t bytes)
 {
     struct seen *seen = x->owner;
@@ -103,8 +118,15 @@ static inline size_t sink_room(struct exchange *x)
     return seen->room;
 }
 
-static const struct exchange_sink sink = {sink_trust,    sink_begun,  sink_head, sink_data,
-                                          sink_trailers, sink_credit, sink_done, sink_room};
+static const struct exchange_sink sink = {.trust = sink_trust,
+                                          .begun = sink_begun,
+                                          .head = sink_head,
+                                          .data = sink_data,
+                                          .trailers = sink_trailers,
+                                          .hop = sink_hop,
+                                          .credit = sink_credit,
+                                          .done = sink_done,
+                                          .room = sink_room};
 
 /* ---- a world ---- */
 
