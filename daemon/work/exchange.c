@@ -12,10 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_FREE      256    /* exchanges kept for reuse */
-#define HEAD_MAX       131072 /* an encoded request head: the wire's 60 KiB and escapes */
-#define SEND_AHEAD     131072 /* body bytes that wait in a connection */
-#define REPEATABLE_MAX 65536  /* a body up to this is kept for a repeat */
+#define KEEP_FREE  256    /* exchanges kept for reuse */
+#define HEAD_MAX   131072 /* an encoded request head: the wire's 60 KiB and escapes */
+#define SEND_AHEAD 131072 /* body bytes that wait in a connection */
 
 /* ---- birth ---- */
 

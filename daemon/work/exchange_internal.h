@@ -13,6 +13,8 @@
 
 extern const struct lease_events exchange_lease_events;
 
+#define REPEATABLE_MAX 65536 /* a body up to this is kept for a repeat or a redirect */
+
 enum answer { NEXT, WAIT, END };
 
 void exchange_drive(struct exchange *x);

@@ -21,6 +21,8 @@ struct seen {
     unsigned begun, heads, trailers, hops, done;
     uint16_t hop_flags;
     size_t hop_fields;
+    unsigned redirects; /* heads that a HOP is to follow */
+    int64_t content_length;
     char hop_method[16], hop_url[256];
     int status;
     uint8_t head_flags;
@@ -59,6 +61,8 @@ static inline int sink_head(struct exchange *x, const struct rqv_response_head *
     seen->heads++;
     seen->status = head->status;
     seen->head_flags = head->flags;
+    seen->content_length = head->content_length;
+    seen->redirects += x->hopping;
     return 0;
 }
 
@@ -139,6 +143,7 @@ struct world {
     struct seen seen;
     struct exchange *x;
     uint64_t next_id;
+    struct session *session; /* of the requests, or NULL */
 };
 
 static inline void request(struct world *w, struct rqv_str method)
@@ -175,7 +180,8 @@ static inline int start(struct world *w, bool ended, struct rqv_err *err)
                                      .source = &w->source,
                                      .id = ++w->next_id,
                                      .head = &w->head,
-                                     .ended = ended};
+                                     .ended = ended,
+                                     .session = w->session};
     struct seen keep = {.room = w->seen.room ? w->seen.room : 1 << 20,
                         .begun_rc = w->seen.begun_rc,
                         .trust_rc = w->seen.trust_rc};

@@ -183,7 +183,8 @@ tests_unit_test_url_resolve_SOURCES = tests/unit/test_url_resolve.c tests/unit/u
 tests_unit_test_url_resolve_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
 
 # daemon/base/queue, daemon/upstream, daemon/work, daemon/ipc
-upstream_tests = tests/unit/test_exchange tests/unit/test_exchange_end tests/unit/test_key tests/unit/test_peer \
+upstream_tests = tests/unit/test_exchange tests/unit/test_exchange_decode tests/unit/test_exchange_end tests/unit/test_exchange_hop \
+	tests/unit/test_exchange_session tests/unit/test_key tests/unit/test_peer \
 	tests/unit/test_peer_memory tests/unit/test_pool tests/unit/test_pool_fair tests/unit/test_queue \
 	tests/unit/test_peer_limits tests/unit/test_waitq
 mini_origin_sources = tests/lib/mini_origin.c tests/lib/mini_origin.h tests/unit/unit.h
@@ -191,6 +192,15 @@ check_PROGRAMS += $(upstream_tests)
 TESTS += $(upstream_tests)
 tests_unit_test_exchange_SOURCES = tests/unit/test_exchange.c tests/lib/mini_exchange.h $(mini_origin_sources)
 tests_unit_test_exchange_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_exchange_decode_SOURCES = tests/unit/test_exchange_decode.c tests/lib/mini_exchange.h \
+	tests/lib/coding_run.c tests/lib/coding_run.h $(mini_origin_sources)
+tests_unit_test_exchange_decode_LDADD = libreqivod.la $(BROTLIENC_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(CHECK_LIBS)
+tests_unit_test_exchange_hop_SOURCES = tests/unit/test_exchange_hop.c tests/lib/mini_exchange.h tests/lib/mini_site.h \
+	$(mini_origin_sources)
+tests_unit_test_exchange_hop_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_exchange_session_SOURCES = tests/unit/test_exchange_session.c tests/lib/mini_exchange.h \
+	tests/lib/mini_site.h $(mini_origin_sources)
+tests_unit_test_exchange_session_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_exchange_end_SOURCES = tests/unit/test_exchange_end.c tests/lib/mini_exchange.h $(mini_origin_sources)
 tests_unit_test_exchange_end_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_key_SOURCES = tests/unit/test_key.c tests/unit/unit.h
