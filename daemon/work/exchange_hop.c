@@ -56,8 +56,8 @@ int exchange_judge(struct exchange *x, const struct rqv_http1_head *head)
         return exchange_decode_begin(x, head);
     x->hopping = true;
     x->drained = 0;
-    x->body_kept =
-        x->redirect->hop.body && x->body_ended && !x->body_gone && queue_len(&x->body) == x->body_received;
+    x->body_kept = x->redirect->hop.body && x->body_ended && !x->body_gone &&
+                   x->body_received <= REPEATABLE_MAX && queue_len(&x->body) == x->body_received;
     if (head->content_length > DRAIN_MAX || head->body == RQV_HTTP1_UNTIL_CLOSE || !head->reusable ||
         x->body_dropped)
         exchange_hop_on(x);
