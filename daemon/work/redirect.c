@@ -252,6 +252,7 @@ int redirect_aim(struct redirect *redirect, const struct rqv_request_head *given
         redirect_fields(redirect, &head.fields);
     adapt_members(redirect, &head);
     if (given && (given->flags & RQV_REQ_HAS_BODY)) {
+        head.flags &= ~(uint32_t)RQV_REQ_CHUNKED;
         head.flags |= given->flags & (RQV_REQ_HAS_BODY | RQV_REQ_CHUNKED);
         head.body_length = given->body_length;
         redirect->has_body = true;
