@@ -33,7 +33,7 @@ libreqivod_la_SOURCES += \
 	daemon/work/exchange_events.c daemon/work/exchange_internal.h \
 	daemon/work/jar.c daemon/work/jar.h daemon/work/jar_domain.c daemon/work/jar_internal.h \
 	daemon/work/target.c daemon/work/target.h \
-	daemon/work/wsession.c daemon/work/wsession.h daemon/work/wsession_internal.h \
+	daemon/work/wsession.c daemon/work/wsession.h daemon/work/wsession_end.c daemon/work/wsession_internal.h \
 	daemon/work/wsession_io.c daemon/work/wsession_open.c \
 	daemon/ipc/fds.c daemon/ipc/fds.h \
 	daemon/ipc/ipc.c daemon/ipc/ipc.h \
