@@ -266,6 +266,7 @@ struct rqv_ws_close_info {
     uint16_t code;        /* of the close frame; 1005: it has none; 1006 from the daemon: there was none */
     uint16_t flags;       /* RQV_WS_CLEAN */
     uint32_t undelivered; /* from the daemon: messages of the program that did not go out whole */
+    uint32_t taken; /* from the daemon: messages of the program whose first piece has come, modulo 2^32 */
     struct rqv_str reason;
 };
 

@@ -459,6 +459,7 @@ int rqv_wire_decode_ws_close(struct rqv_str payload, struct rqv_ws_close_info *r
         .code = rqv_get_u16(fixed + RQV_WS_CLOSE_CODE),
         .flags = flags,
         .undelivered = rqv_get_u32(fixed + RQV_WS_CLOSE_UNDELIVERED),
+        .taken = rqv_get_u32(fixed + RQV_WS_CLOSE_TAKEN),
         .reason = reason,
     };
     return 0;

@@ -448,6 +448,7 @@ int rqv_wire_encode_ws_close(struct rqv_buf *out, uint64_t id, const struct rqv_
     rqv_put_u16(at + RQV_WS_CLOSE_CODE, close->code);
     rqv_put_u16(at + RQV_WS_CLOSE_FLAGS, close->flags);
     rqv_put_u32(at + RQV_WS_CLOSE_UNDELIVERED, close->undelivered);
+    rqv_put_u32(at + RQV_WS_CLOSE_TAKEN, close->taken);
     put_view(at + RQV_WS_CLOSE_SIZE, reason);
     return finish(out, &header);
 }

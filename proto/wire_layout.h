@@ -168,7 +168,8 @@ enum {
     RQV_WS_CLOSE_FLAGS = 6,      /* u16 */
     RQV_WS_CLOSE_CORE = 8,
     RQV_WS_CLOSE_UNDELIVERED = 8, /* u32 */
-    RQV_WS_CLOSE_SIZE = 12,
+    RQV_WS_CLOSE_TAKEN = 12,      /* u32 */
+    RQV_WS_CLOSE_SIZE = 16,
 };
 
 enum {

@@ -34,6 +34,16 @@ static uint64_t stall_at(const struct wsession *ws)
     return queue_len(&ws->out) > 0 ? after(ws->progress_us, ws->timeout_ms[RQV_T_STALL]) : UINT64_MAX;
 }
 
+/* Both have to close in time; and where nobody listens any more, what waits has to go out in it. */
+static uint64_t close_at(const struct wsession *ws)
+{
+    uint64_t since_us = ws->progress_us > ws->state_us ? ws->progress_us : ws->state_us;
+
+    if (ws->tx.closed)
+        return after(ws->state_us, CLOSE_MS);
+    return ws->sink ? UINT64_MAX : after(since_us, CLOSE_MS);
+}
+
 static uint64_t next_deadline(const struct wsession *ws)
 {
     switch (ws->state) {
@@ -42,7 +52,7 @@ static uint64_t next_deadline(const struct wsession *ws)
     case WS_OPEN:
         return sooner(sooner(ping_at(ws), stall_at(ws)), after(ws->message_us, ws->idle_ms));
     case WS_CLOSING:
-        return ws->tx.closed ? after(ws->state_us, CLOSE_MS) : stall_at(ws);
+        return sooner(stall_at(ws), close_at(ws));
     case WS_LINGER:
         return after(ws->state_us, LINGER_MS);
     case WS_BACKOFF:
@@ -110,7 +120,8 @@ void wsession_on_timer(void *owner)
         case WS_CLOSING:
             if (ws->err.code == 0)
                 wsession_fail(ws, REQIVO_E_WEBSOCKET_CLOSED, REQIVO_PHASE_BODY,
-                              "the server did not close in time");
+                              ws->blocked ? "the program did not take what came before the server's close"
+                                          : "the server did not close in time");
             wsession_finish(ws);
             break;
         case WS_BACKOFF:
@@ -223,6 +234,7 @@ static void tell_closed(struct wsession *ws)
                                 : RQV_WS_CLOSE_ABNORMAL,
         .flags = clean ? RQV_WS_CLEAN : 0,
         .undelivered = ws->undelivered,
+        .taken = ws->taken,
         .reason = {ws->heard_reason, ws->heard_len},
     };
     struct rqv_done done = {

@@ -69,6 +69,7 @@ int wsession_send(struct wsession *ws, uint8_t flags, struct rqv_str bytes)
     if (cost > ws->grant_left || first == ws->up_open || (!first && text != ws->up_text))
         return REQIVO_E_WIRE;
     ws->grant_left -= cost;
+    ws->taken += first;
     ws->up_open = !(flags & RQV_FLAG_END);
     ws->up_text = text;
     if (ws->close_asked || ws->state == WS_CLOSING || ws->state == WS_LINGER || ws->state == WS_GONE) {
@@ -172,7 +173,7 @@ static void skip_records(struct wsession *ws)
         uint8_t flags;
         uint32_t len = record_read(ws, &flags);
 
-        if (flags & RQV_FLAG_FIRST) {
+        if ((flags & RQV_FLAG_FIRST) && ws->record_at == 0) {
             ws->skipping = false;
             return;
         }
@@ -336,6 +337,7 @@ void wsession_flush(void *owner)
             want(ws, ws->want & ~LOOP_WRITE);
             break;
         }
+        ws->progress_us = loop_now_us(ws->env->loop); /* the time for this batch begins */
     }
     if (ws->state == WS_CLOSING && ws->tx.closed && queue_len(&ws->out) == 0 &&
         (ws->close_heard || ws->rx.error < 0))
@@ -399,8 +401,7 @@ static void on_event(struct wsession *ws, const struct rqv_ws_event *event)
             memcpy(ws->pong, event->bytes, event->len);
         wsession_flush_soon(ws);
         break;
-    case RQV_WS_EVENT_PONG:
-        ws->pinged_us = 0;
+    case RQV_WS_EVENT_PONG: /* take_bytes() has seen that it lives */
         break;
     case RQV_WS_EVENT_CLOSE:
         on_close_frame(ws, event);
@@ -477,6 +478,7 @@ static void take_bytes(struct wsession *ws, uint8_t *bytes, size_t n)
     size_t used = n;
 
     ws->heard_us = loop_now_us(ws->env->loop);
+    ws->pinged_us = 0; /* any byte shows that it lives; its pong may lie behind a long message */
     if (ws->state == WS_OPEN || ws->state == WS_CLOSING)
         used = ws->rx.error < 0 || ws->close_heard ? n : process(ws, bytes, n);
     else if (ws->state == WS_SHAKE)
@@ -525,7 +527,10 @@ void wsession_resume(struct wsession *ws)
         if (used > 0 && len > 0)
             queue_consume(&ws->in, used < len ? used : len);
     }
+    if (ws->pinged_us && !ws->blocked) /* its answer may have lain unread all the while */
+        ws->pinged_us = loop_now_us(ws->env->loop);
     want_what_fits(ws);
+    wsession_arm(ws);
 }
 
 void wsession_on_stream(void *owner, unsigned events)

@@ -199,7 +199,7 @@ static bool same_ws_open(const struct rqv_ws_open *a, const struct rqv_ws_open *
 static bool same_ws_close(const struct rqv_ws_close_info *a, const struct rqv_ws_close_info *b)
 {
     return a->code == b->code && a->flags == b->flags && a->undelivered == b->undelivered &&
-           same_str(a->reason, b->reason);
+           a->taken == b->taken && same_str(a->reason, b->reason);
 }
 
 static bool same_ws_event(const struct rqv_ws_event_info *a, const struct rqv_ws_event_info *b)

@@ -219,7 +219,7 @@ const struct wire_sample wire_samples[] = {
           .ws_event = {.kind = RQV_WS_LOST, .undelivered = 2, .code = REQIVO_E_RESET, .detail = S("reset")}},
          {H(WS_EVENT, 0, 7), .ws_event = {.kind = RQV_WS_RETRYING, .attempt = 1, .wait_ms = 517}},
          {H(WS_CLOSE, 0, 7),
-          .ws_close = {.code = 1001, .flags = RQV_WS_CLEAN, .undelivered = 1, .reason = S("going")}},
+          .ws_close = {.code = 1001, .flags = RQV_WS_CLEAN, .undelivered = 1, .taken = 3, .reason = S("going")}},
      }},
     {"newer-library", true, true, 2, {LIBRARY_HELLO, GET_REQUEST}},
     {"older-daemon",
