@@ -91,8 +91,8 @@ static void on_event(struct reqivo_websocket *ws, const struct reqivo_websocket_
     (void)ws;
     (void)userdata;
     if (event->kind == REQIVO_WEBSOCKET_LOST)
-        fprintf(stderr, "reqivo: lost: %s; %u undelivered\n", reqivo_error_text(event->code),
-                event->undelivered);
+        fprintf(stderr, "reqivo: lost: %s; %u undelivered, %u unconfirmed\n", reqivo_error_text(event->code),
+                event->undelivered, event->unconfirmed);
     else if (event->kind == REQIVO_WEBSOCKET_RETRYING)
         fprintf(stderr, "reqivo: attempt %u in %u ms\n", event->attempt, event->wait_ms);
     else
@@ -118,6 +118,8 @@ static void on_close(struct reqivo_websocket *ws, void *userdata)
                 reqivo_websocket_close_reason(ws));
     if (reqivo_websocket_undelivered(ws) > 0)
         fprintf(stderr, "reqivo: %zu messages were not delivered\n", reqivo_websocket_undelivered(ws));
+    if (reqivo_websocket_unconfirmed(ws) > 0)
+        fprintf(stderr, "reqivo: of %zu messages it is not known\n", reqivo_websocket_unconfirmed(ws));
     if (code < 0 && run->exit == 0)
         run->exit = complain(cli_exit_of(code, REQIVO_PHASE_BODY), reqivo_error_text(code),
                              reqivo_websocket_detail(ws));

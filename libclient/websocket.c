@@ -377,8 +377,10 @@ static void count_undelivered(struct reqivo_websocket *ws, int code)
     bool daemon_ended = code != REQIVO_E_DAEMON_LOST && code != REQIVO_E_SHUTDOWN && code != REQIVO_E_WIRE &&
                         code != REQIVO_E_CANCELED;
 
-    if (!ws->close_told)
-        ws->undelivered += daemon_ended && !ws->is_open ? ws->started : left_behind(ws);
+    if (ws->close_told)
+        return;
+    ws->undelivered += daemon_ended && !ws->is_open ? ws->started : left_behind(ws);
+    ws->unconfirmed = ws->started - ws->undelivered;
 }
 
 void rqv_websocket_over(struct reqivo_client *client, struct reqivo_websocket *ws, const struct rqv_err *err)
@@ -475,4 +477,9 @@ const char *reqivo_websocket_close_reason(const struct reqivo_websocket *ws)
 size_t reqivo_websocket_undelivered(const struct reqivo_websocket *ws)
 {
     return ws ? ws->undelivered : 0;
+}
+
+size_t reqivo_websocket_unconfirmed(const struct reqivo_websocket *ws)
+{
+    return ws ? ws->unconfirmed : 0;
 }

@@ -45,7 +45,7 @@ struct reqivo_websocket {
     uint64_t credit, window, owed;
     struct rqv_err err;
     int heard_code;
-    size_t undelivered;
+    size_t undelivered, unconfirmed;
     char reason[RQV_WIRE_CLOSE_MAX + 1], heard_reason[RQV_WIRE_CLOSE_MAX + 1], protocol[128];
 };
 

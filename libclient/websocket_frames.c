@@ -100,11 +100,13 @@ static int on_event(struct reqivo_client *client, struct rqv_exchange *x, struct
     if (x->state != RQV_X_ANSWERED)
         return refuse("WS_EVENT before WS_OPENED", ret_why);
     ws->undelivered += info.undelivered;
+    ws->unconfirmed += info.unconfirmed;
     struct reqivo_websocket_event event = {.kind = info.kind,
                                            .code = info.code,
                                            .attempt = info.attempt,
                                            .wait_ms = info.wait_ms,
-                                           .undelivered = info.undelivered};
+                                           .undelivered = info.undelivered,
+                                           .unconfirmed = info.unconfirmed};
     return keep(client, x, RQV_RECORD_EVENT, (struct rqv_str){(const char *)&event, sizeof event});
 }
 
@@ -121,6 +123,7 @@ static int on_close(struct rqv_exchange *x, struct rqv_str payload, const char *
     ws->close_told = ws->closed = true;
     ws->heard_code = info.code;
     ws->undelivered += info.undelivered + (ws->started - info.taken);
+    ws->unconfirmed += info.unconfirmed;
     rqv_copy_text(ws->heard_reason, sizeof ws->heard_reason, info.reason);
     return 0;
 }

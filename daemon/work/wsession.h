@@ -133,7 +133,9 @@ struct wsession {
     uint8_t close_len, heard_len;
     char close_reason[RQV_WS_REASON_MAX], heard_reason[RQV_WS_REASON_MAX];
     struct rqv_err err; /* why it ends, when not well */
-    uint32_t undelivered, taken;
+    uint32_t undelivered, taken, unconfirmed;
+    uint64_t confirmed,
+        pinged; /* of sent.messages: the server has them for sure; stood before the last ping */
     unsigned attempt;
     uint64_t start_us, state_us, heard_us, pinged_us, message_us, progress_us, retry_us;
     struct wsession_counts sent, received;

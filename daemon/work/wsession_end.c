@@ -177,6 +177,7 @@ void wsession_lost(struct wsession *ws)
     ws->out_at = 0;
     struct rqv_ws_event_info event = {.kind = RQV_WS_LOST,
                                       .undelivered = lost,
+                                      .unconfirmed = ws->unconfirmed,
                                       .code = ws->err.code,
                                       .detail = rqv_str_from(ws->err.detail)};
     wsession_set_state(ws, WS_BACKOFF);
@@ -235,6 +236,7 @@ static void tell_closed(struct wsession *ws)
         .flags = clean ? RQV_WS_CLEAN : 0,
         .undelivered = ws->undelivered,
         .taken = ws->taken,
+        .unconfirmed = clean ? 0 : ws->unconfirmed,
         .reason = {ws->heard_reason, ws->heard_len},
     };
     struct rqv_done done = {

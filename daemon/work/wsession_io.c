@@ -19,6 +19,7 @@
 #define LAST_READS   4 /* of what the server said before it broke */
 #define FLUSH_TURNS  8 /* batches in one go */
 #define COMPRESS_MIN 32
+#define PING_TEXT    "reqivo"
 #define WINDOW_MIN   (RQV_WS_DATA_COST + 512)
 
 void wsession_mask(struct wsession *ws, uint8_t ret_mask[4])
@@ -130,7 +131,8 @@ void wsession_drop_up(struct wsession *ws)
     }
 }
 
-/* The frames of the batch from the first on; those that end beyond what was written did not go out whole. */
+/* Also sets ws->unconfirmed. The frames of the batch from the first on; those that end beyond what was
+ * written did not go out whole. */
 uint32_t wsession_lost_messages(struct wsession *ws)
 {
     const uint8_t *bytes = rqv_buf_head(&ws->out.buf);
@@ -153,6 +155,8 @@ uint32_t wsession_lost_messages(struct wsession *ws)
         at += head + size;
         lost += counts && at > ws->out_at;
     }
+    ws->unconfirmed = (uint32_t)(ws->sent.messages - ws->confirmed - lost);
+    ws->confirmed = ws->sent.messages;
     if (ws->tx.open) { /* begun, its end has not come or not been framed */
         lost++;
         ws->skipping = true;
@@ -253,7 +257,8 @@ static int fill(struct wsession *ws)
     }
     if (rc == 0 && ws->ping_due) {
         ws->ping_due = false;
-        rc = add_control(ws, RQV_WS_PING, RQV_STR("reqivo"));
+        rc = add_control(ws, RQV_WS_PING, RQV_STR(PING_TEXT));
+        ws->pinged = ws->sent.messages;
     }
     skip_records(ws);
     while (rc == 0 && queue_len(&ws->up) > 0 && queue_len(&ws->out) < BATCH && !ws->close_heard)
@@ -402,6 +407,9 @@ static void on_event(struct wsession *ws, const struct rqv_ws_event *event)
         wsession_flush_soon(ws);
         break;
     case RQV_WS_EVENT_PONG: /* take_bytes() has seen that it lives */
+        if (ws->pinged > ws->confirmed && event->len == strlen(PING_TEXT) &&
+            memcmp(event->bytes, PING_TEXT, event->len) == 0)
+            ws->confirmed = ws->pinged;
         break;
     case RQV_WS_EVENT_CLOSE:
         on_close_frame(ws, event);

@@ -39,14 +39,15 @@ struct reqivo_message {
 };
 
 enum reqivo_websocket_event_kind {
-    REQIVO_WEBSOCKET_LOST = 1,     /* code says why; undelivered messages did not go out and will not */
+    REQIVO_WEBSOCKET_LOST = 1,     /* code says why; undelivered messages did not go out and will not,
+                                      unconfirmed ones did, and may have been read */
     REQIVO_WEBSOCKET_RETRYING = 2, /* attempt begins in wait_ms */
     REQIVO_WEBSOCKET_RESTORED = 3,
 };
 
 struct reqivo_websocket_event {
     int kind, code;
-    unsigned attempt, wait_ms, undelivered;
+    unsigned attempt, wait_ms, undelivered, unconfirmed;
 };
 
 /* on_message returns 0, or -EAGAIN when it cannot take the message (piece) now: then nothing more comes, the
@@ -79,7 +80,8 @@ struct reqivo_websocket_options {
  * session is open, or has failed: then *request is taken too, and *ret_ws is a session that has ended and
  * tells the detail. Returns 0, the code of that failure, or one that leaves both as they are: -EINVAL,
  * -ECHILD, -ENOMEM, -EBUSY for a blocking one inside a callback, REQIVO_E_LIMIT_HEAD,
- * REQIVO_E_LIMIT_REQUESTS, or REQIVO_E_VERSION from a daemon without WebSockets. */
+ * REQIVO_E_LIMIT_REQUESTS, or REQIVO_E_VERSION from a daemon without WebSockets (while that is not known yet
+ * the session is taken, and fails with this code). */
 REQIVO_API int reqivo_websocket_open(struct reqivo_client *client, struct reqivo_request **request,
                                      const struct reqivo_websocket_options *options,
                                      struct reqivo_websocket **ret_ws);
@@ -122,6 +124,9 @@ REQIVO_API const char *reqivo_websocket_close_reason(const struct reqivo_websock
 /* Messages that the program has sent and that certainly did not go out whole: all of them while the daemon is
  * there, and what was still in the library when it was lost. */
 REQIVO_API size_t reqivo_websocket_undelivered(const struct reqivo_websocket *ws);
+/* Messages that went out whole on a connection that broke, since the server last answered a ping: it may have
+ * them or not. They are not sent again. 0 where all connections were closed by both sides. */
+REQIVO_API size_t reqivo_websocket_unconfirmed(const struct reqivo_websocket *ws);
 
 #ifdef __cplusplus
 }

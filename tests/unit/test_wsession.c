@@ -49,6 +49,26 @@ START_TEST(what_is_sent_before_it_is_open_waits)
 }
 END_TEST
 
+START_TEST(rule_b5_session_is_never_pooled)
+{
+    struct ws_world *w = ws_world_open();
+
+    for (int i = 0; i < 2; i++) {
+        w->told.closed = 0;
+        w->told.opened = 0;
+        ws_open(w);
+        ck_assert(rqv_list_empty(&w->env.origins.pools));
+        ws_close(w, 1000, "");
+        ws_expect_close(w, 1000, "");
+        mini_ws_say(mini_last(&w->origin), 8, WS_CLOSE_1000, 2);
+        ws_end(w);
+        ck_assert(rqv_list_empty(&w->env.origins.pools));
+    }
+    ck_assert_uint_eq(w->origin.accepted, 2);
+    ws_world_close(w);
+}
+END_TEST
+
 START_TEST(server_closes)
 {
     struct ws_world *w = ws_world_open();
@@ -432,9 +452,10 @@ static Suite *suite(void)
 
     tcase_add_loop_test(refused, handshake_is_refused, 0, sizeof refusals / sizeof refusals[0]);
     suite_add_tcase(s, refused);
-    UNIT_TCASE(s, "open", opens_echoes_and_closes, what_is_sent_before_it_is_open_waits, server_closes,
-               server_breaks_off, handshake_ends_or_is_silent, nobody_listens, options_are_checked,
-               policy_refuses_the_address, limits_of_the_account, memory_ends_a_session_that_is_open);
+    UNIT_TCASE(s, "open", opens_echoes_and_closes, what_is_sent_before_it_is_open_waits,
+               rule_b5_session_is_never_pooled, server_closes, server_breaks_off, handshake_ends_or_is_silent,
+               nobody_listens, options_are_checked, policy_refuses_the_address, limits_of_the_account,
+               memory_ends_a_session_that_is_open);
     UNIT_TCASE(s, "messages", pieces_come_in_their_order, credit_of_the_program,
                rule_b5_credit_stops_the_server, queue_of_the_program_stops_the_server,
                text_that_is_not_utf8_ends_it, sink_that_takes_no_more_ends_it);

@@ -294,8 +294,34 @@ START_TEST(messages_are_neither_lost_nor_doubled)
         seen += !last;
         ck_assert(last || len == 60000);
     }
-    ck_assert_uint_lt(seen + w->told.event[0].undelivered, sent); /* the others were written whole */
+    ck_assert_uint_eq(seen + w->told.event[0].undelivered + w->told.event[0].unconfirmed, sent);
     ck_assert_uint_gt(seen, 0);
+    wsession_abandon(w->ws);
+    ws_world_close(w);
+}
+END_TEST
+
+/* A pong says that the server has all that stood before the ping. */
+START_TEST(pong_confirms)
+{
+    struct ws_world *w = ws_world_open();
+    const char *bytes;
+    size_t len;
+
+    w->open.ping_ms = 20;
+    w->open.pong_ms = 5000;
+    reconnecting(w, 3);
+    ws_text(w, "one");
+    ws_expect_text(w, "one");
+    len = ws_expect(w, 0x89, &bytes);
+    mini_ws_say(mini_last(&w->origin), 10, bytes, len);
+    ws_expect(w, 0x89, &bytes);
+    ws_text(w, "two");
+    ws_expect_text(w, "two");
+    mini_reset(mini_last(&w->origin));
+    mini_env_until(&w->env, &w->told.events, 3);
+    ck_assert_uint_eq(w->told.event[0].unconfirmed, 1);
+    ck_assert_uint_eq(w->told.event[0].undelivered, 0);
     wsession_abandon(w->ws);
     ws_world_close(w);
 }
@@ -367,7 +393,8 @@ static Suite *suite(void)
                close_without_an_answer, server_that_does_not_hang_up);
     UNIT_TCASE(s, "loss", lost_retrying_restored, backoff_grows_to_its_cap_with_jitter,
                no_attempt_after_an_end, program_ends_it_while_it_waits, messages_are_neither_lost_nor_doubled,
-               rest_of_a_message_that_was_cut_is_dropped, rest_of_a_piece_that_was_cut_is_dropped);
+               pong_confirms, rest_of_a_message_that_was_cut_is_dropped,
+               rest_of_a_piece_that_was_cut_is_dropped);
     return s;
 }
 
