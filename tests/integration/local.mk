@@ -42,6 +42,7 @@ TESTS += tests/integration/test_install.py tests/integration/test_run.py
 check_PROGRAMS += tests/integration/driver_ws
 tests_integration_driver_ws_SOURCES = tests/integration/driver_ws.c
 tests_integration_driver_ws_LDADD = libreqivo-client.la
-ws_scripts = tests/integration/test_websocket.py tests/integration/test_websocket_session.py
+ws_scripts = tests/integration/test_websocket.py tests/integration/test_websocket_cli.py \
+	tests/integration/test_websocket_session.py
 dist_check_SCRIPTS += $(ws_scripts)
 TESTS += $(ws_scripts)
