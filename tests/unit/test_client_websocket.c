@@ -155,6 +155,7 @@ START_TEST(too_large_and_too_many)
 {
     struct reqivo_websocket_options options = {.callbacks = &seen_callbacks, .userdata = &seen};
     struct reqivo_request *request = ws_request();
+    static struct reqivo_websocket *all[RQV_WIRE_IN_FLIGHT_MAX];
     struct reqivo_websocket *ws = NULL;
     static char value[61000];
     int r = 0;
@@ -169,11 +170,13 @@ START_TEST(too_large_and_too_many)
     reqivo_request_free(request);
     for (int i = 0; i < RQV_WIRE_IN_FLIGHT_MAX && r == 0; i++) {
         request = ws_request();
-        r = reqivo_websocket_open(client, &request, &options, &ws);
+        r = reqivo_websocket_open(client, &request, &options, &all[i]);
     }
     ck_assert_int_eq(r, REQIVO_E_LIMIT_REQUESTS);
     ck_assert_ptr_nonnull(request);
     reqivo_request_free(request);
+    for (int i = 0; i < RQV_WIRE_IN_FLIGHT_MAX; i++)
+        reqivo_websocket_free(all[i]);
 }
 END_TEST
 

@@ -395,7 +395,7 @@ END_TEST
 START_TEST(drain_sends_what_was_queued)
 {
     struct ws_world *w = ws_world_open();
-    char text[16];
+    char text[32];
 
     ws_open(w);
     for (int i = 0; i < 100; i++) {
