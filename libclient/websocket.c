@@ -21,6 +21,7 @@
 #define MESSAGE_MAX ((size_t)16 * 1024 * 1024)
 #define CODE_MIN    1000
 #define CODE_MAX    4999
+#define CODE_NONE   1005 /* a close frame without a code */
 
 static void destroy(struct reqivo_websocket *ws)
 {
@@ -215,6 +216,24 @@ int reqivo_websocket_send(struct reqivo_websocket *ws, int kind, const void *byt
     return reqivo_websocket_send_part(ws, kind, bytes, size, 1);
 }
 
+static void begin_close(struct reqivo_websocket *ws, int code)
+{
+    ws->close_code = (uint16_t)code;
+    ws->close_due = ws->closed = true;
+    if (ws->x->state != RQV_X_WAITING && rqv_list_empty(&ws->x->sending))
+        rqv_list_append(&ws->client->sending, &ws->x->sending);
+}
+
+/* The program has taken all that came before the server's end: what it has sent goes out, then the close. */
+static void answer_ending(struct reqivo_websocket *ws)
+{
+    if (!ws->ending || ws->freed || ws->last != RQV_WS_TAKEN || (ws->drain_due && !ws->sync))
+        return;
+    ws->ending = false;
+    if (ws->x && !ws->closed && ws->x->state != RQV_X_DONE)
+        begin_close(ws, CODE_NONE);
+}
+
 /* ---- receiving ---- */
 
 int reqivo_websocket_receive(struct reqivo_websocket *ws, int timeout_ms, struct reqivo_message *ret_message)
@@ -235,6 +254,7 @@ int reqivo_websocket_receive(struct reqivo_websocket *ws, int timeout_ms, struct
             errno = saved;
             return 0;
         }
+        answer_ending(ws);
         if (!ws->x)
             return ws->err.code < 0 ? ws->err.code : REQIVO_E_WEBSOCKET_CLOSED;
         if (r == 0)
@@ -258,12 +278,9 @@ int reqivo_websocket_close(struct reqivo_websocket *ws, int code, const char *re
     if (code < CODE_MIN || code > CODE_MAX || code == 1004 || code == 1006 || (code > 1014 && code < 3000) ||
         (reason && strlen(reason) > RQV_WIRE_CLOSE_MAX))
         return -EINVAL;
-    ws->close_code = (uint16_t)code;
     if (reason)
         memcpy(ws->reason, reason, strlen(reason) + 1);
-    ws->close_due = ws->closed = true;
-    if (ws->x->state != RQV_X_WAITING && rqv_list_empty(&ws->x->sending))
-        rqv_list_append(&ws->client->sending, &ws->x->sending);
+    begin_close(ws, code);
     uint64_t until_ms = until(CLOSE_MS);
     while (ws->sync && ws->x && r == 0)
         r = turn(ws, until_ms);
@@ -352,6 +369,7 @@ int rqv_websocket_deliver(struct reqivo_client *client, struct rqv_exchange *x)
             ws->callbacks.on_drain(ws, ws->userdata);
         run++;
     }
+    answer_ending(ws);
     ws->delivering = false;
     client->in_callback--;
     return run;

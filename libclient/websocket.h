@@ -31,6 +31,7 @@ struct reqivo_websocket {
     bool sync, pieces;
     bool renamed; /* it has the id under which it is sent */
     bool is_open, close_due, closed, drain_due;
+    bool ending; /* the server is done; WS_CLOSE follows when the program has taken all before */
     bool delivering, freed;
     bool up_open, up_text; /* a message of the program has begun and not ended */
     bool in_open, in_text; /* one of the server has */

@@ -271,7 +271,7 @@ struct rqv_ws_close_info {
     struct rqv_str reason;
 };
 
-enum rqv_ws_event_kind { RQV_WS_LOST = 1, RQV_WS_RETRYING = 2, RQV_WS_RESTORED = 3 };
+enum rqv_ws_event_kind { RQV_WS_LOST = 1, RQV_WS_RETRYING = 2, RQV_WS_RESTORED = 3, RQV_WS_ENDING = 4 };
 
 struct rqv_ws_event_info {
     uint16_t kind;        /* enum rqv_ws_event_kind */

@@ -479,7 +479,7 @@ int rqv_wire_decode_ws_event(struct rqv_str payload, struct rqv_ws_event_info *r
     if (!why)
         why = close_reader(&reader);
     uint16_t kind = rqv_get_u16(fixed + RQV_WS_EVENT_KIND);
-    if (!why && (kind < RQV_WS_LOST || kind > RQV_WS_RESTORED))
+    if (!why && (kind < RQV_WS_LOST || kind > RQV_WS_ENDING))
         why = "a WS_EVENT of an unknown kind";
     if (!why && (int32_t)rqv_get_u32(fixed + RQV_WS_EVENT_CODE) > 0)
         why = "a WS_EVENT with a positive code";

@@ -16,6 +16,7 @@
 #define IN_MAX         262144
 #define OUT_MAX        524288
 #define UP_MAX         (RQV_WS_WINDOW + RQV_WIRE_PAYLOAD_MAX + 4096)
+#define PONGS_MAX      2048
 #define PONG_MS        10000
 #define BACKOFF_MS     500
 #define BACKOFF_MAX_MS 30000
@@ -172,6 +173,7 @@ static void wsession_init(struct wsession *ws, struct wsession_env *env, const s
     queue_init(&ws->in, ws->account, IN_MAX);
     queue_init(&ws->up, ws->account, UP_MAX);
     queue_init(&ws->out, ws->account, OUT_MAX);
+    queue_init(&ws->pongs, ws->account, PONGS_MAX);
     loop_timer_init(&ws->timer, env->loop, wsession_on_timer, ws);
     fair_item_init(&ws->turn, ws->account, wsession_turn, ws);
     loop_task_init(&ws->flush, wsession_flush, ws);
@@ -229,8 +231,10 @@ void wsession_free_conn(struct wsession *ws)
     ws->codec_charged = 0;
     if (queue_len(&ws->in) > 0)
         queue_consume(&ws->in, queue_len(&ws->in));
+    if (queue_len(&ws->pongs) > 0)
+        queue_consume(&ws->pongs, queue_len(&ws->pongs));
     ws->want = 0;
-    ws->blocked = ws->pong_due = ws->ping_due = false;
+    ws->blocked = ws->ping_due = false;
     ws->pinged_us = 0;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define CLOSE_MS  5000 /* for the other end's close frame */
+#define ENDING_MS 1000 /* for what the program has to say to the last messages */
 #define LINGER_MS 2000 /* for the end of the connection, after both */
 
 /* ---- time ---- */
@@ -34,14 +35,19 @@ static uint64_t stall_at(const struct wsession *ws)
     return queue_len(&ws->out) > 0 ? after(ws->progress_us, ws->timeout_ms[RQV_T_STALL]) : UINT64_MAX;
 }
 
-/* Both have to close in time; and where nobody listens any more, what waits has to go out in it. */
+/* Both have to close in time; and where nobody listens any more, or the server is done, what waits has to go
+ * out in it. */
 static uint64_t close_at(const struct wsession *ws)
 {
     uint64_t since_us = ws->progress_us > ws->state_us ? ws->progress_us : ws->state_us;
 
+    bool waits = ws->sink && !ws->close_heard && ws->rx.error == 0;
+
+    if (ws->ending)
+        return after(ws->state_us, ENDING_MS);
     if (ws->tx.closed)
         return after(ws->state_us, CLOSE_MS);
-    return ws->sink ? UINT64_MAX : after(since_us, CLOSE_MS);
+    return waits ? UINT64_MAX : after(since_us, CLOSE_MS);
 }
 
 static uint64_t next_deadline(const struct wsession *ws)
@@ -85,6 +91,29 @@ static void begin_close(struct wsession *ws, uint16_t code, const char *reason)
     wsession_flush_soon(ws);
 }
 
+/* The program has said all that it has to say, or its time is over. */
+static void end_answers(struct wsession *ws, bool drop)
+{
+    ws->ending = false;
+    ws->progress_us = loop_now_us(ws->env->loop);
+    if (drop)
+        wsession_drop_up(ws);
+    wsession_flush_soon(ws);
+}
+
+static void closing_timer(struct wsession *ws, uint64_t now)
+{
+    if (ws->ending && now < stall_at(ws)) {
+        end_answers(ws, true);
+        return;
+    }
+    if (ws->err.code == 0)
+        wsession_fail(ws, REQIVO_E_WEBSOCKET_CLOSED, REQIVO_PHASE_BODY,
+                      ws->blocked ? "the program did not take what came before the server's close"
+                                  : "the server did not close in time");
+    wsession_finish(ws);
+}
+
 static void open_timer(struct wsession *ws, uint64_t now)
 {
     if (now >= after(ws->message_us, ws->idle_ms)) {
@@ -118,11 +147,7 @@ void wsession_on_timer(void *owner)
             open_timer(ws, now);
             break;
         case WS_CLOSING:
-            if (ws->err.code == 0)
-                wsession_fail(ws, REQIVO_E_WEBSOCKET_CLOSED, REQIVO_PHASE_BODY,
-                              ws->blocked ? "the program did not take what came before the server's close"
-                                          : "the server did not close in time");
-            wsession_finish(ws);
+            closing_timer(ws, now);
             break;
         case WS_BACKOFF:
             wsession_dial(ws);
@@ -195,6 +220,16 @@ void wsession_lost(struct wsession *ws)
 
 /* ---- the end ---- */
 
+void wsession_ending(struct wsession *ws)
+{
+    const struct rqv_ws_event_info event = {.kind = RQV_WS_ENDING};
+
+    ws->ending = ws->sink != NULL;
+    tell_event(ws, &event);
+    wsession_flush_soon(ws);
+    wsession_arm(ws);
+}
+
 void wsession_gone(struct wsession *ws)
 {
     if (ws->state == WS_GONE)
@@ -208,6 +243,7 @@ void wsession_gone(struct wsession *ws)
     queue_done(&ws->in);
     queue_done(&ws->up);
     queue_done(&ws->out);
+    queue_done(&ws->pongs);
     free(ws->protocol_text);
     rqv_list_remove(&ws->all_node);
     account_roll_leave(ws->account, ROLL_WEBSOCKETS, &ws->roll);
@@ -262,6 +298,7 @@ void wsession_finish(struct wsession *ws)
 
     if (ws->state == WS_LINGER || ws->state == WS_GONE)
         return;
+    ws->ending = false;
     if (ws->sink) {
         ws->undelivered += wsession_lost_messages(ws);
         wsession_drop_up(ws);
@@ -282,7 +319,6 @@ void wsession_violated(struct wsession *ws, uint16_t close_code)
         wsession_finish(ws);
         return;
     }
-    wsession_drop_up(ws);
     begin_close(ws, close_code, "");
     wsession_arm(ws);
 }
@@ -290,6 +326,8 @@ void wsession_violated(struct wsession *ws, uint16_t close_code)
 void wsession_abandon(struct wsession *ws)
 {
     ws->sink = NULL;
+    if (ws->ending)
+        end_answers(ws, false);
     if (ws->state == WS_OPEN) {
         begin_close(ws, RQV_WS_CLOSE_GOING_AWAY, "");
         wsession_resume(ws);
@@ -319,6 +357,8 @@ int wsession_close(struct wsession *ws, const struct rqv_ws_close_info *close)
 {
     if (close->code != RQV_WS_CLOSE_NO_STATUS && !rqv_ws_close_code_ok(close->code))
         return REQIVO_E_WIRE;
+    if (ws->ending)
+        end_answers(ws, false);
     if (ws->close_asked || ws->state == WS_CLOSING)
         return 0;
     if (ws->state != WS_OPEN && ws->state != WS_BACKOFF) {

@@ -21,8 +21,10 @@ void wsession_lost(struct wsession *ws);
 /* Both have closed, or the session is over for another reason in ws->err: the listener is told, what is in
  * `out` still leaves. */
 void wsession_finish(struct wsession *ws);
-/* We close, for the reason in ws->err, with that code; what waits in `up` is not sent. */
+/* We close, for the reason in ws->err, with that code. */
 void wsession_violated(struct wsession *ws, uint16_t close_code);
+/* The server is done: the program is told, and its close waited for, before ours goes out. */
+void wsession_ending(struct wsession *ws);
 void wsession_unheard(struct wsession *ws); /* the sink took no more: ends it for the program */
 void wsession_gone(struct wsession *ws);    /* gives everything back at once */
 

@@ -228,11 +228,13 @@ tests_unit_test_form_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
 tests_unit_test_form_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
 
 # daemon/work/wsession
-wsession_tests = tests/unit/test_wsession tests/unit/test_wsession_time
+wsession_tests = tests/unit/test_wsession tests/unit/test_wsession_end tests/unit/test_wsession_time
 check_PROGRAMS += $(wsession_tests)
 TESTS += $(wsession_tests)
 tests_unit_test_wsession_SOURCES = tests/unit/test_wsession.c tests/lib/mini_ws.h $(mini_origin_sources)
 tests_unit_test_wsession_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_wsession_end_SOURCES = tests/unit/test_wsession_end.c tests/lib/mini_ws.h $(mini_origin_sources)
+tests_unit_test_wsession_end_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_wsession_time_SOURCES = tests/unit/test_wsession_time.c tests/lib/mini_ws.h $(mini_origin_sources)
 tests_unit_test_wsession_time_LDADD = libreqivod.la $(CHECK_LIBS)
 

@@ -254,6 +254,31 @@ START_TEST(what_is_put_off_comes_before_the_end)
 }
 END_TEST
 
+START_TEST(the_end_is_answered_when_all_before_is_taken)
+{
+    open_with(NULL);
+    seen.put_off = 1;
+    seen.passes_on = true;
+    fake_put_message(&fake, id, WS_WHOLE, "last");
+    fake_put_event(&fake, id, RQV_WS_ENDING, 0);
+    fake_flush(&fake);
+    for (int i = 0; i < 5; i++)
+        reqivo_client_wait(client, 10);
+    ck_assert_uint_eq(seen.put_off, 0);
+    ck_assert(fake_is_empty(&fake));
+    ck_assert_int_eq(reqivo_websocket_resume(seen.ws), 0);
+    ws_drive(client, &seen.messages, 1);
+    reqivo_client_process(client);
+    ck_assert_uint_eq(fake_expect(&fake, RQV_WIRE_WS_DATA), id);
+    ck_assert_uint_eq(fake_expect(&fake, RQV_WIRE_WS_CLOSE), id);
+    ck_assert_uint_eq(seen.events, 0); /* it is not the program's to see */
+    ck_assert_int_eq(reqivo_websocket_send(seen.ws, REQIVO_TEXT, "", 0), REQIVO_E_WEBSOCKET_CLOSED);
+    daemon_ends(1001, 0, 0, 1);
+    ck_assert_int_eq(seen.heard_code, 1001);
+    ck_assert_uint_eq(seen.undelivered, 0);
+}
+END_TEST
+
 START_TEST(echo_under_credit)
 {
     static char bytes[65537];
@@ -531,6 +556,7 @@ static Suite *suite(void)
                                   one_mebibyte_may_wait,
                                   a_message_is_put_off_and_resumed,
                                   what_is_put_off_comes_before_the_end,
+                                  the_end_is_answered_when_all_before_is_taken,
                                   echo_under_credit,
                                   events_are_told_in_their_order,
                                   undelivered_is_exact_while_the_daemon_is_there,

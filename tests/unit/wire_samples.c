@@ -205,7 +205,7 @@ const struct wire_sample wire_samples[] = {
     {"websocket-down",
      false,
      false,
-     5,
+     6,
      {
          {H(WS_OPENED, 0, 7), .response = {.status = 101,
                                            .minor = 1,
@@ -221,6 +221,7 @@ const struct wire_sample wire_samples[] = {
                                           .code = REQIVO_E_RESET,
                                           .detail = S("reset")}},
          {H(WS_EVENT, 0, 7), .ws_event = {.kind = RQV_WS_RETRYING, .attempt = 1, .wait_ms = 517}},
+         {H(WS_EVENT, 0, 7), .ws_event = {.kind = RQV_WS_ENDING}},
          {H(WS_CLOSE, 0, 7), .ws_close = {.code = 1001,
                                           .flags = RQV_WS_CLEAN,
                                           .undelivered = 1,
