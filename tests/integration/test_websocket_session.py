@@ -181,11 +181,12 @@ def policy(place, api):
     daemon.stop()
 
 
-def limits(place, api, setting, value, code):
-    """Ten sessions, more than the user may have: some open, the others are told why not."""
+def limits(place, api, setting, value, code, compression=None):
+    """Ten sessions, more than the user may have: some open, the others are told why not. Compression takes memory."""
     daemon = rt.Reqivod(place, conf=rt.Reqivod.CONF + 'limits {\n    %s = %s\n}\n' % (setting, value))
-    server = base.Server(echo)
-    running = [Driver(daemon, api, url_of(server), 'opened', 'line', 'close=1000:', 'end') for _ in range(10)]
+    server = base.Server(echo, compression)
+    words = (['compress'] if compression else []) + ['opened', 'line', 'close=1000:', 'end']
+    running = [Driver(daemon, api, url_of(server), *words) for _ in range(10)]
     rt.poll('all have an answer', lambda: all(d.count('line') or d.count('closed') for d in running))
     opened = [d for d in running if d.count('open ')]
     for driver in running:
@@ -504,7 +505,7 @@ def main():
             tap.case(f'{api}: the address policy', policy, place, api)
             tap.case(f'{api}: the limit of requests', limits, place, api, 'requests_uid', 6, 'LIMIT_REQUESTS')
             tap.case(f'{api}: the limit of connections', limits, place, api, 'connections_uid', 6, 'LIMIT_REQUESTS')
-            tap.case(f'{api}: the limit of memory', limits, place, api, 'memory_uid', '256KiB', 'LIMIT_MEMORY|DAEMON_LOST')
+            tap.case(f'{api}: the limit of memory', limits, place, api, 'memory_uid', '1MiB', 'LIMIT_MEMORY|DAEMON_LOST', 'deflate')
             tap.case(f'{api}: a ping without an answer', no_pong, daemon, api)
             tap.case(f'{api}: a server that takes nothing', stalled, daemon, api)
             tap.case(f'{api}: lost, retried, restored', reconnects, daemon, api)
