@@ -287,11 +287,10 @@ static void conn_readable(struct conn *conn)
     if (conn->lease != lease || conn->state != CONN_LEASED)
         return;
     if (conn->ended) {
-        queue_consume(&conn->in, have);
+        queue_consume(&conn->in, have); /* what came before this read, of which nothing may be left */
         conn_end(conn, used < len || stream_read_pending(conn->stream));
-    } else if (conn->decoder.state != RQV_HTTP1_STATE_FAILED) {
+    } else if (conn->decoder.state != RQV_HTTP1_STATE_FAILED)
         conn_stash(conn, bytes + used, len - used, used == 0 ? have : SIZE_MAX);
-    }
 }
 
 /* ---- writing ---- */

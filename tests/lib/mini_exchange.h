@@ -144,7 +144,6 @@ struct world {
     struct seen seen;
     struct exchange *x;
     uint64_t next_id;
-    struct loop_timer later;
     struct session *session; /* of the requests, or NULL */
 };
 

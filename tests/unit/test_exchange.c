@@ -55,39 +55,6 @@ START_TEST(bodies_end_where_they_end)
 }
 END_TEST
 
-static void head_in_two_parts(struct mini_conn *conn)
-{
-    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-    mini_send(conn, answer, 10);
-    loop_timer_at(&((struct world *)conn->origin->user)->later, loop_now_us(conn->origin->loop) + 5000);
-}
-
-static void send_the_rest(void *owner)
-{
-    struct world *w = owner;
-
-    mini_say(mini_last(&w->origin), "00 OK\r\nContent-Length: 2\r\n\r\nok");
-}
-
-/* What was kept of the first part is gone with the response. */
-START_TEST(a_head_in_two_parts_keeps_the_connection)
-{
-    struct world *w = world_open();
-
-    loop_timer_init(&w->later, w->env.loop, send_the_rest, w);
-    w->origin.user = w;
-    w->origin.on_whole = head_in_two_parts;
-    for (int n = 0; n < 2; n++) {
-        run(w);
-        check_code(w, 0, REQIVO_SENT_YES);
-    }
-    ck_assert_uint_eq(w->origin.accepted, 1);
-    loop_timer_stop(&w->later);
-    world_close(w);
-}
-END_TEST
-
 START_TEST(head_has_no_body_whatever_it_says)
 {
     struct world *w = world_open();
@@ -501,10 +468,10 @@ static Suite *suite(void)
     Suite *s = suite_create("exchange");
     TCase *loops = tcase_create("loops");
 
-    UNIT_TCASE(s, "works", a_small_get, head_has_no_body_whatever_it_says,
-               a_head_in_two_parts_keeps_the_connection, trailers_come_apart, a_post_with_its_length,
-               a_post_in_chunks, credit_for_the_body_comes_back_as_it_goes, data_beyond_credit_is_a_violation,
-               credit_beyond_its_limit_is_a_violation, rule_b4_a_body_of_another_length);
+    UNIT_TCASE(s, "works", a_small_get, head_has_no_body_whatever_it_says, trailers_come_apart,
+               a_post_with_its_length, a_post_in_chunks, credit_for_the_body_comes_back_as_it_goes,
+               data_beyond_credit_is_a_violation, credit_beyond_its_limit_is_a_violation,
+               rule_b4_a_body_of_another_length);
     UNIT_TCASE(s, "early", rule_b4_an_early_answer_ends_sending, an_early_answer_with_a_full_socket,
                expect_waits_for_100, expect_goes_on_after_a_second, rule_b4_a_final_answer_to_expect_closes);
     UNIT_TCASE(s, "windows", without_credit_nothing_is_read, without_room_nothing_is_read);
