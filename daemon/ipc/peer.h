@@ -54,7 +54,7 @@ struct peer {
     enum peer_state state;
     uid_t uid;
     pid_t pid;
-    unsigned in_flight;          /* exchanges and WebSockets */
+    unsigned in_flight; /* exchanges and WebSockets */
     unsigned session_count;
     struct rqv_list hungry_node; /* of ipc->hungry_peers */
     uint64_t feed_us;            /* when it gets its next turn there */
