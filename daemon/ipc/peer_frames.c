@@ -90,16 +90,17 @@ static void start_request(struct peer *peer, const struct rqv_frame_header *head
         .head = head,
         .ended = header->flags & RQV_FLAG_END,
     };
-    int rc = 0;
 
     if (head->session_id != 0) {
         params.session = peer_session(peer, head->session_id);
-        if (!params.session)
-            rc = rqv_err_set(&err, REQIVO_E_SESSION, REQIVO_PHASE_NONE,
-                             "the session was never opened on this connection, or is closed");
+        if (!params.session) {
+            rqv_err_set(&err, REQIVO_E_SESSION, REQIVO_PHASE_NONE,
+                        "the session was never opened on this connection, or is closed");
+            refuse(peer, header->id, &err);
+            return;
+        }
     }
-    if (rc == 0)
-        rc = exchange_new(peer->ipc->use.env, &params, &x, &err);
+    int rc = exchange_new(peer->ipc->use.env, &params, &x, &err);
     if (rc == 0) {
         x->name = (struct exchange_name){peer->number, x->id};
         rc = rqv_map_put(&peer->ipc->exchanges, &x->node, &x->name, sizeof x->name);
