@@ -11,6 +11,7 @@ libreqivod_la_SOURCES = \
 	daemon/base/log.c daemon/base/log.h \
 	daemon/base/loop.c daemon/base/loop.h \
 	daemon/base/queue.c daemon/base/queue.h \
+	daemon/base/roll.c daemon/base/roll.h \
 	daemon/base/worker.c daemon/base/worker.h
 libreqivod_la_LIBADD = libhttp1.la libws.la libcoding.la libproto.la libcommon.la \
 	$(EV_LIBS) $(HTTP_PARSER_LIBS) $(OPENSSL_LIBS) $(CARES_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(PSL_LIBS) \
@@ -30,7 +31,12 @@ libreqivod_la_SOURCES += \
 	daemon/upstream/waitq.c daemon/upstream/waitq.h \
 	daemon/work/exchange.c daemon/work/exchange.h \
 	daemon/work/exchange_events.c daemon/work/exchange_internal.h \
+	daemon/work/exchange_decode.c daemon/work/exchange_end.c daemon/work/exchange_hop.c \
+	daemon/work/exchange_time.c \
+	daemon/work/decode.c daemon/work/decode.h \
 	daemon/work/jar.c daemon/work/jar.h daemon/work/jar_domain.c daemon/work/jar_internal.h \
+	daemon/work/redirect.c daemon/work/redirect.h \
+	daemon/work/session.c daemon/work/session.h \
 	daemon/work/target.c daemon/work/target.h \
 	daemon/work/wsession.c daemon/work/wsession.h daemon/work/wsession_internal.h \
 	daemon/work/wsession_io.c daemon/work/wsession_open.c \
@@ -38,6 +44,7 @@ libreqivod_la_SOURCES += \
 	daemon/ipc/ipc.c daemon/ipc/ipc.h \
 	daemon/ipc/peer.c daemon/ipc/peer.h \
 	daemon/ipc/peer_frames.c daemon/ipc/peer_sink.c \
+	daemon/ipc/peer_operate.c daemon/ipc/peer_operate.h \
 	daemon/ipc/peer_ws.c daemon/ipc/peer_ws.h \
 	daemon/ipc/query.c daemon/ipc/query.h \
 	daemon/ipc/trusts.c daemon/ipc/trusts.h
@@ -51,4 +58,4 @@ libreqivod_la_SOURCES += \
 	daemon/net/resolver_ares.c daemon/net/resolver_cache.c daemon/net/resolver_system.c \
 	daemon/net/stream.c daemon/net/stream.h daemon/net/stream_internal.h daemon/net/stream_tls.c \
 	daemon/net/tls.c daemon/net/tls.h daemon/net/tls_internal.h \
-	daemon/net/tls_check.c daemon/net/tls_ticket.c daemon/net/tls_trust.c
+	daemon/net/tls_cert.c daemon/net/tls_check.c daemon/net/tls_ticket.c daemon/net/tls_trust.c

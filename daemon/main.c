@@ -19,6 +19,7 @@
 #include "daemon/options.h"
 #include "daemon/upstream/origins.h"
 #include "daemon/work/exchange.h"
+#include "daemon/work/jar.h"
 #include "proto/http1.h"
 
 #include <errno.h>
@@ -49,7 +50,6 @@ struct daemon {
     bool hup_ignored; /* by whoever started us, such as nohup(1) */
     struct loop_timer watchdog;
     uint64_t watchdog_us;  /* between two signs of life; 0: nobody watches */
-    struct worker *closer; /* closes what may block */
     struct worker *trusts; /* parses certificates */
     struct queue_pool queues;
     struct dial_net net;
@@ -220,9 +220,7 @@ static int net_make(struct daemon *daemon)
     queue_pool_init(&daemon->queues, &daemon->accounts);
     net->loop = daemon->loop;
     net->conf = &daemon->conf;
-    int rc = worker_new(daemon->loop, 1, 4096, &daemon->closer);
-    if (rc == 0)
-        rc = worker_new(daemon->loop, 1, RQV_WIRE_TRUST_PER_USER, &daemon->trusts);
+    int rc = worker_new(daemon->loop, 1, RQV_WIRE_TRUST_PER_USER, &daemon->trusts);
     if (rc < 0) {
         log_error("start: threads could not be made: %s", strerror(-rc));
         return EX_OSERR;
@@ -247,7 +245,6 @@ static void net_stop(struct daemon *daemon)
 {
     loop_settle(daemon->loop);
     worker_free(daemon->trusts);
-    worker_free(daemon->closer);
     resolver_free(daemon->net.resolver);
     loop_settle(daemon->loop);
     tls_free(daemon->net.tls);
@@ -279,6 +276,11 @@ static int exchanges_start(struct daemon *daemon)
     exchange_env_init(&daemon->exchanges, daemon->loop, &daemon->conf);
     daemon->exchanges.origins = &daemon->origins;
     daemon->exchanges.tls = daemon->net.tls;
+    memcpy(daemon->exchanges.hash_key, daemon->hash_key, sizeof daemon->exchanges.hash_key);
+    if (jar_suffixes_new(&daemon->exchanges.suffixes) < 0) {
+        log_error("start: the list of public suffixes (libpsl) could not be read");
+        return EX_OSFILE;
+    }
     wsession_env_init(&daemon->wsessions, daemon->loop, &daemon->conf);
     daemon->wsessions.net = &daemon->net;
     daemon->wsessions.origins = &daemon->origins;
@@ -290,6 +292,8 @@ static void exchanges_stop(struct daemon *daemon)
     wsession_env_done(&daemon->wsessions);
     loop_settle(daemon->loop);
     exchange_env_done(&daemon->exchanges);
+    jar_suffixes_free(daemon->exchanges.suffixes);
+    daemon->exchanges.suffixes = NULL;
 }
 
 /* ---- the socket ---- */
@@ -320,7 +324,6 @@ static int socket_start(struct daemon *daemon)
         .wsessions = &daemon->wsessions,
         .origins = &daemon->origins,
         .tls = daemon->net.tls,
-        .closer = daemon->closer,
         .hash_key = {daemon->hash_key[0], daemon->hash_key[1]},
     };
 

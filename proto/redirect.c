@@ -29,16 +29,19 @@ void rqv_redirect_begin(struct rqv_redirect_chain *chain, const struct rqv_redir
         chain->rules.max = RQV_REDIRECTS_MAX;
 }
 
-static bool is_redirect(unsigned status)
+bool rqv_redirect_is(unsigned status)
 {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
 /* RFC 9110 15.4.2 to 15.4.9. Methods are case-sensitive. */
-static struct rqv_str next_method(unsigned status, struct rqv_str method)
+static struct rqv_str next_method(const struct rqv_redirect_rules *rules, unsigned status,
+                                  struct rqv_str method)
 {
     bool head = rqv_str_eq(method, RQV_STR("HEAD"));
 
+    if (rules->keep_method)
+        return method;
     if (status == 303 && !head)
         return RQV_STR("GET");
     if ((status == 301 || status == 302) && rqv_str_eq(method, RQV_STR("POST")))
@@ -117,18 +120,15 @@ static int find_target(const struct rqv_redirect_chain *chain, const struct rqv_
 }
 
 static int decide_body(const struct rqv_redirect_chain *chain, const struct rqv_redirect_from *from,
-                       bool other_origin, struct rqv_redirect *hop, const char **ret_why)
+                       struct rqv_redirect *hop, const char **ret_why)
 {
-    bool kept = from->status != 303 && rqv_str_eq(hop->method, from->method);
+    bool kept = chain->rules.keep_method || (from->status != 303 && rqv_str_eq(hop->method, from->method));
 
     hop->body = from->has_body && kept;
-    hop->body_dropped = !kept;
+    hop->body_dropped = chain->bodiless || !kept;
     if (hop->body && !from->body_again)
         return refuse(ret_why, REQIVO_E_REDIRECT_BODY,
                       "the redirect asks for the body once more, which cannot be had again");
-    if (hop->body && other_origin && !chain->rules.body_elsewhere)
-        return refuse(ret_why, REQIVO_E_REDIRECT_DENIED,
-                      "the redirect asks for the body to be sent to another origin");
     return 0;
 }
 
@@ -144,13 +144,15 @@ static bool was_seen(const struct rqv_redirect_chain *chain, uint64_t hash)
 int rqv_redirect_next(struct rqv_redirect_chain *chain, const struct rqv_redirect_from *from, char *room,
                       struct rqv_redirect *ret_hop, const char **ret_why)
 {
-    struct rqv_redirect hop = {.url = room, .method = next_method(from->status, from->method)};
+    struct rqv_redirect hop = {.url = room,
+                               .method = next_method(&chain->rules, from->status, from->method),
+                               .trusted = chain->rules.trusted};
     struct rqv_url current;
     uint64_t hash;
     bool other;
     int r;
 
-    if (!is_redirect(from->status) || !from->location.ptr)
+    if (!rqv_redirect_is(from->status) || !from->location.ptr)
         return 0;
     if (chain->count >= chain->rules.max)
         return refuse(ret_why, REQIVO_E_REDIRECT_LIMIT, "there are more redirects than are followed");
@@ -162,7 +164,7 @@ int rqv_redirect_next(struct rqv_redirect_chain *chain, const struct rqv_redirec
     /* Every hop is held against the one before it: once `left` is set it stays. */
     other = !same_origin(&current, &hop.parsed);
     hop.elsewhere = chain->left || other;
-    r = decide_body(chain, from, hop.elsewhere, &hop, ret_why);
+    r = decide_body(chain, from, &hop, ret_why);
     if (r < 0)
         return r;
     if (chain->count == 0)
@@ -172,8 +174,15 @@ int rqv_redirect_next(struct rqv_redirect_chain *chain, const struct rqv_redirec
         return refuse(ret_why, REQIVO_E_REDIRECT_LOOP, "the redirects go round in a circle");
     chain->seen[++chain->count] = hash;
     chain->left = hop.elsewhere;
+    chain->bodiless = hop.body_dropped;
     *ret_hop = hop;
     return 1;
+}
+
+void rqv_redirect_turn(struct rqv_redirect_chain *chain, struct rqv_redirect *hop, const struct rqv_url *url)
+{
+    chain->left = chain->left || !same_origin(&hop->parsed, url);
+    hop->elsewhere = chain->left;
 }
 
 int rqv_redirect_location(const struct rqv_fields *fields, struct rqv_str *ret_location)
@@ -209,7 +218,7 @@ static bool ends_with(struct rqv_str name, struct rqv_str end)
 static bool is_of_origin(struct rqv_str name)
 {
     static const struct rqv_str names[] = {
-        {"Host", 4}, {"Authorization", 13}, {"Cookie", 6}, {"Cookie2", 7}, {"Proxy-Authorization", 19}};
+        {"Authorization", 13}, {"Cookie", 6}, {"Cookie2", 7}, {"Proxy-Authorization", 19}};
     static const struct rqv_str ends[] = {
         {"-key", 4}, {"-token", 6}, {"-secret", 7}, {"-password", 9}, {"-authorization", 14}};
 
@@ -233,5 +242,7 @@ static bool is_of_body(struct rqv_str name)
 
 bool rqv_redirect_drops(const struct rqv_redirect *hop, struct rqv_str name)
 {
-    return (hop->elsewhere && is_of_origin(name)) || (hop->body_dropped && is_of_body(name));
+    if (hop->elsewhere && rqv_str_eq_nocase(name, RQV_STR("Host")))
+        return true;
+    return (hop->elsewhere && !hop->trusted && is_of_origin(name)) || (hop->body_dropped && is_of_body(name));
 }

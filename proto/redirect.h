@@ -8,9 +8,10 @@
  *   status    method             body
  *   303       GET; HEAD stays    dropped (a HEAD's too)
  *   301, 302  POST becomes GET   dropped then; else as 307
- *   307, 308  stays              sent again, if it can be; to another origin only if the rules say so
+ *   307, 308  stays              sent again, if it can be; to another origin as well, as curl and browsers do
  *
- * Every other status, and a response without Location, is no redirect: it is the answer.
+ * Where the rules keep the method (curl --post301 and its like) the first two are as the third. Every other
+ * status, and a response without Location, is no redirect: it is the answer.
  *
  * User information in a redirect is refused, not ignored: the server that sent it would choose as whom the
  * program logs in elsewhere, and reqivod takes it in no URL.
@@ -28,9 +29,10 @@
 #define RQV_REDIRECTS_MAX 30
 
 struct rqv_redirect_rules {
-    unsigned max;        /* hops; more than RQV_REDIRECTS_MAX counts as that; 0: the first one is too many */
-    bool downgrade;      /* https may lead to http */
-    bool body_elsewhere; /* a body may be sent to another origin */
+    unsigned max;     /* hops; more than RQV_REDIRECTS_MAX counts as that; 0: the first one is too many */
+    bool downgrade;   /* https may lead to http */
+    bool trusted;     /* credentials go to every origin (curl --location-trusted) */
+    bool keep_method; /* 301, 302 and 303 keep the method, and the body with it */
 };
 
 void rqv_redirect_rules_default(struct rqv_redirect_rules *ret_rules); /* 30 hops, the rest refused */
@@ -43,6 +45,7 @@ struct rqv_redirect_chain {
     unsigned count;   /* hops so far */
     bool left;        /* the first origin has been left: what was given for it is not sent again, not even
                          when a later hop leads back */
+    bool bodiless;    /* a hop has dropped the body, for good */
     uint64_t seen[RQV_REDIRECTS_MAX + 1]; /* hashes of the requests so far */
 };
 
@@ -67,14 +70,17 @@ struct rqv_redirect {
     size_t url_len;
     struct rqv_url parsed; /* its views point into url; the host may still be unicode */
     bool body;             /* the body goes along */
-    bool body_dropped;     /* it had one, which does not: the Content-* fields go */
+    bool body_dropped;     /* here or at a hop before: the Content-* fields stay away */
     bool elsewhere;        /* chain->left */
+    bool trusted;          /* of the rules */
 };
+
+bool rqv_redirect_is(unsigned status); /* a status of the table above */
 
 /*
  * 0: no redirect. 1: follow, *ret_hop is filled and the hop is counted; `room` is RQV_URL_MAX bytes and takes
  * the URL. Else REQIVO_E_REDIRECT_URL (malformed, another scheme, user information), REQIVO_E_REDIRECT_DENIED
- * (https to http, a body to another origin), REQIVO_E_REDIRECT_BODY (it cannot be had again),
+ * (https to http), REQIVO_E_REDIRECT_BODY (it cannot be had again),
  * REQIVO_E_REDIRECT_LOOP or REQIVO_E_REDIRECT_LIMIT, with *ret_why pointing at a static sentence; the next
  * hop is then not counted. `room` must not hold from->url.
  *
@@ -84,15 +90,20 @@ struct rqv_redirect {
 int rqv_redirect_next(struct rqv_redirect_chain *chain, const struct rqv_redirect_from *from, char *room,
                       struct rqv_redirect *ret_hop, const char **ret_why);
 
+/* The program sent the next request to another URL than the redirect's: from there the chain goes on. Has the
+ * first origin been left by that? */
+void rqv_redirect_turn(struct rqv_redirect_chain *chain, struct rqv_redirect *hop, const struct rqv_url *url);
+
 /* The one Location of a response, ptr NULL when there is none. REQIVO_E_REDIRECT_URL when there are several
  * that differ. */
 int rqv_redirect_location(const struct rqv_fields *fields, struct rqv_str *ret_location);
 
 /*
  * Must this field of the program's be left out of the next request? Once another origin was reached: Host,
- * Authorization, Cookie, Proxy-Authorization and what is named like a secret (-key, -token, -secret,
- * -password, -authorization, but Idempotency-Key), for good. Without the body: Content-*, Digest,
- * Last-Modified (15.4). As long as the origin is the same a Host of the program's stays, as in curl.
+ * and, unless the rules trust all, Authorization, Cookie, Proxy-Authorization and what is named like a secret
+ * (-key, -token, -secret, -password, -authorization, but Idempotency-Key), for good. Without the body:
+ * Content-*, Digest, Last-Modified (15.4). As long as the origin is the same a Host of the program's stays,
+ * as in curl.
  */
 bool rqv_redirect_drops(const struct rqv_redirect *hop, struct rqv_str name);
 

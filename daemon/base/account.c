@@ -17,21 +17,31 @@
 #include <reqivo/error.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define MIB ((size_t)1024 * 1024)
+#define MIB        ((size_t)1024 * 1024)
+#define OWED_LEAST ((size_t)512 * 1024)
 
 static const size_t default_uid[ACCOUNT_KINDS] = {
-    [ACCOUNT_MEMORY] = 64 * MIB, [ACCOUNT_REQUESTS] = 8192, [ACCOUNT_PEERS] = 4096,
-    [ACCOUNT_CONNS] = 1024,      [ACCOUNT_TRUSTS] = 8,
+    [ACCOUNT_MEMORY] = 64 * MIB, [ACCOUNT_OWED] = 4 * MIB, [ACCOUNT_REQUESTS] = 8192,
+    [ACCOUNT_PEERS] = 4096,      [ACCOUNT_CONNS] = 1024,   [ACCOUNT_TRUSTS] = 8,
 };
 static const size_t default_all[ACCOUNT_KINDS] = {
-    [ACCOUNT_MEMORY] = 256 * MIB, [ACCOUNT_REQUESTS] = 32768, [ACCOUNT_PEERS] = 8192,
-    [ACCOUNT_CONNS] = 8192,       [ACCOUNT_TRUSTS] = 256,
+    [ACCOUNT_MEMORY] = 224 * MIB, [ACCOUNT_OWED] = 32 * MIB, [ACCOUNT_REQUESTS] = 32768,
+    [ACCOUNT_PEERS] = 16384,      [ACCOUNT_CONNS] = 16384,   [ACCOUNT_TRUSTS] = 256,
 };
 
 static struct account *account_of_node(struct rqv_map_node *node)
 {
     return (struct account *)(void *)((char *)node - offsetof(struct account, node));
+}
+
+static void ring_leave(struct account *account)
+{
+    if (rqv_list_empty(&account->fair_node))
+        return;
+    rqv_list_remove(&account->fair_node);
+    account->all->ring_count--;
 }
 
 /* ---- life ---- */
@@ -44,7 +54,7 @@ static void account_free(struct account *account)
         rqv_list_remove(&account->idle_node);
         all->idle_count--;
     }
-    rqv_list_remove(&account->fair_node);
+    ring_leave(account);
     rqv_map_del(&all->map, &account->node);
     free(account);
 }
@@ -81,6 +91,12 @@ static void account_rest(struct account *account)
         loop_timer_at(&all->idle_timer, loop_now_us(all->loop) + all->linger_us);
 }
 
+static void rolls_init(struct roll rolls[ROLL_KINDS])
+{
+    for (int kind = 0; kind < ROLL_KINDS; kind++)
+        roll_init(&rolls[kind]);
+}
+
 int account_get(struct accounts *all, uid_t uid, struct account **ret_account)
 {
     struct rqv_map_node *node = rqv_map_get_id(&all->map, uid);
@@ -101,10 +117,16 @@ int account_get(struct accounts *all, uid_t uid, struct account **ret_account)
         return -ENOMEM;
     account->all = all;
     account->uid = uid;
+    account->trusted = uid == 0 || uid == all->own_uid;
     account->refs = 1;
     rqv_list_init(&account->fair_node);
     rqv_list_init(&account->fair_items);
     rqv_list_init(&account->idle_node);
+    rqv_list_init(&account->idle_conns);
+    rqv_list_init(&account->starved_pools);
+    rqv_list_init(&account->starved_node);
+    rqv_list_init(&account->bodies);
+    rolls_init(account->rolls);
     rc = rqv_map_put_id(&all->map, &account->node, uid);
     if (rc < 0) {
         free(account);
@@ -129,6 +151,7 @@ static int limit_code(enum account_kind kind)
 {
     switch (kind) {
     case ACCOUNT_MEMORY:
+    case ACCOUNT_OWED:
         return REQIVO_E_LIMIT_MEMORY;
     case ACCOUNT_PEERS:
         return REQIVO_E_LIMIT_PEERS;
@@ -150,11 +173,13 @@ static bool fits(size_t used, size_t limit, size_t n)
 int account_check(const struct account *account, enum account_kind kind, size_t n)
 {
     const struct accounts *all = account->all;
-    size_t share = all->limit_all[kind] - all->limit_all[kind] / 4;
+    size_t mine = account->used[kind], total = all->limit_all[kind];
 
-    if (fits(account->used[kind], all->limit_uid[kind], n) && fits(account->used[kind], share, n) &&
-        fits(all->used[kind], all->limit_all[kind], n))
-        return 0;
+    if (!account->trusted)
+        total -= total / ACCOUNTS_KEPT;
+    if (fits(mine, all->limit_uid[kind], n) && fits(all->used[kind], total, n) &&
+        (account->trusted || mine + n <= total - all->used[kind] - n + 1))
+        return 0; /* + 1: the last one of all may be taken */
     return limit_code(kind);
 }
 
@@ -183,15 +208,37 @@ void account_refund(struct account *account, enum account_kind kind, size_t n)
     account->all->used[kind] -= n;
 }
 
+/* The pools hold the account on, so this is where its linger time begins (origins.c). */
+void account_peer_gone(struct account *account)
+{
+    account_refund(account, ACCOUNT_PEERS, 1);
+    if (account->used[ACCOUNT_PEERS] == 0)
+        account->unused_since_us = loop_now_us(account->all->loop);
+}
+
+/* ---- who is there ---- */
+
+void account_roll_join(struct account *account, enum account_roll kind, struct roll_entry *entry, void *thing)
+{
+    roll_join(&account->rolls[kind], &entry->own, thing);
+    roll_join(&account->all->rolls[kind], &entry->all, thing);
+}
+
+void account_roll_leave(struct account *account, enum account_roll kind, struct roll_entry *entry)
+{
+    roll_leave(&account->rolls[kind], &entry->own);
+    roll_leave(&account->all->rolls[kind], &entry->all);
+}
+
 /* ---- fair turns ---- */
 
 static void ring_join(struct account *account)
 {
     struct accounts *all = account->all;
 
-    if (rqv_list_empty(&account->fair_node))
-        rqv_list_append(&all->ring, &account->fair_node);
-    loop_task_queue(all->loop, &all->task, LOOP_WORK);
+    rqv_list_append(&all->ring, &account->fair_node);
+    if (all->ring_count++ == 0 && !all->serving)
+        loop_task_queue(all->loop, &all->task, LOOP_SERVE);
 }
 
 void fair_item_init(struct fair_item *item, struct account *account, bool (*fn)(void *owner), void *owner)
@@ -207,7 +254,26 @@ void fair_queue(struct fair_item *item)
     if (!rqv_list_empty(&item->node))
         return;
     rqv_list_append(&item->account->fair_items, &item->node);
-    ring_join(item->account);
+    if (rqv_list_empty(&item->account->fair_node))
+        ring_join(item->account);
+}
+
+void fair_serve(struct fair_item *item)
+{
+    struct accounts *all = item->account->all;
+    uint64_t turn = loop_turn(all->loop);
+
+    if (all->direct_turn != turn) {
+        all->direct_turn = turn;
+        all->direct = 0;
+    }
+    if (all->behind || all->direct >= ACCOUNTS_DIRECT || !rqv_list_empty(&item->node)) {
+        fair_queue(item);
+        return;
+    }
+    all->direct++;
+    if (item->fn(item->owner))
+        fair_queue(item);
 }
 
 void fair_drop(struct fair_item *item)
@@ -216,40 +282,57 @@ void fair_drop(struct fair_item *item)
         return;
     rqv_list_remove(&item->node);
     if (rqv_list_empty(&item->account->fair_items))
-        rqv_list_remove(&item->account->fair_node);
+        ring_leave(item->account);
 }
 
-/* Serves one item of the account at the front of the ring and puts the account at the tail when it has more.
+void fair_spend(struct fair_item *item, unsigned items)
+{
+    item->account->all->spent += items;
+}
+
+/* Serves one item of the account at the front of the ring, and puts the account at the tail when it has more.
  * The item may free itself and drop the last reference to its account, so the account is held meanwhile. */
 static void serve_one(struct account *account)
 {
-    struct rqv_list *node = rqv_list_first(&account->fair_items);
-    struct fair_item *item;
+    struct fair_item *item = RQV_LIST_OF(rqv_list_first(&account->fair_items), struct fair_item, node);
 
-    rqv_list_remove(&account->fair_node);
-    if (!node)
-        return;
-    item = RQV_LIST_OF(node, struct fair_item, node);
-    rqv_list_remove(node);
+    rqv_list_remove(&item->node);
     account->refs++;
     if (item->fn(item->owner))
         fair_queue(item);
-    if (!rqv_list_empty(&account->fair_items))
-        ring_join(account);
+    if (rqv_list_empty(&account->fair_items)) {
+        ring_leave(account);
+    } else {
+        rqv_list_remove(&account->fair_node);
+        rqv_list_append(&account->all->ring, &account->fair_node);
+    }
     account_release(&account);
+}
+
+/* After `done` items. The circle goes round once in any case: it held `least` accounts at first. */
+static bool turn_goes_on(const struct accounts *all, size_t done, size_t least)
+{
+    if (done < least)
+        return true;
+    if (done + all->spent >= all->budget)
+        return false;
+    return done % ACCOUNTS_CLOCK != 0 || loop_spent_us(all->loop) < all->turn_us;
 }
 
 static void on_fair_task(void *owner)
 {
     struct accounts *all = owner;
     struct rqv_list *node;
+    size_t least = all->ring_count;
 
-    for (unsigned i = 0; i < all->budget && (node = rqv_list_first(&all->ring)); i++)
+    all->spent = 0;
+    all->serving = true;
+    for (size_t done = 0; (node = rqv_list_first(&all->ring)) && turn_goes_on(all, done, least); done++)
         serve_one(RQV_LIST_OF(node, struct account, fair_node));
-    if (rqv_list_empty(&all->ring))
-        loop_task_drop(&all->task); /* it was queued again on the way */
-    else
-        loop_task_queue(all->loop, &all->task, LOOP_WORK);
+    all->serving = false;
+    all->behind = all->ring_count > 0;
+    if (all->behind)
+        loop_task_queue(all->loop, &all->task, LOOP_SERVE);
 }
 
 /* ---- all accounts ---- */
@@ -258,14 +341,17 @@ int accounts_init(struct accounts *all, struct loop *loop, const uint64_t hash_k
 {
     memset(all, 0, sizeof(*all));
     all->loop = loop;
+    all->own_uid = geteuid();
     rqv_map_init(&all->map, hash_key);
     memcpy(all->limit_uid, default_uid, sizeof(all->limit_uid));
     memcpy(all->limit_all, default_all, sizeof(all->limit_all));
+    rolls_init(all->rolls);
     rqv_list_init(&all->ring);
     rqv_list_init(&all->idle);
     loop_task_init(&all->task, on_fair_task, all);
     loop_timer_init(&all->idle_timer, loop, on_idle_timer, all);
     all->budget = ACCOUNTS_BUDGET;
+    all->turn_us = ACCOUNTS_TURN_US;
     all->linger_us = UINT64_C(60000000);
     return 0;
 }
@@ -304,7 +390,10 @@ bool accounts_limits_from_conf(struct accounts *all, const struct conf *conf, ui
     uint64_t available = nofile > ACCOUNTS_FD_RESERVE + 16 ? nofile - ACCOUNTS_FD_RESERVE : 16;
 
     all->limit_uid[ACCOUNT_MEMORY] = (size_t)conf->memory_uid;
-    all->limit_all[ACCOUNT_MEMORY] = (size_t)conf->memory_total;
+    all->limit_uid[ACCOUNT_OWED] =
+        conf->memory_uid / 16 > OWED_LEAST ? (size_t)conf->memory_uid / 16 : OWED_LEAST;
+    all->limit_all[ACCOUNT_OWED] = (size_t)conf->memory_total / 8;
+    all->limit_all[ACCOUNT_MEMORY] = (size_t)conf->memory_total - all->limit_all[ACCOUNT_OWED];
     all->limit_uid[ACCOUNT_REQUESTS] = conf->requests_uid;
     all->limit_all[ACCOUNT_REQUESTS] = conf->requests_total;
     all->limit_uid[ACCOUNT_PEERS] = conf->peers_uid;

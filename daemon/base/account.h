@@ -5,6 +5,9 @@
  * account dies a set time after its last use; `struct accounts` holds the totals and the limits. Also: fair
  * turns over uids.
  *
+ *   a total:  |-- uid A --|- uid B -|-C-|---- left: as much as the last to take has, or more ----| kept |
+ *                                                                                         for root --^
+ *
  *   account: made ── refs > 0 ──(last release)──> idle list, oldest first ──(linger_us, or too many)──> freed
  *                       ^──────────(account_get)──────────┘
  */
@@ -14,6 +17,7 @@
 #include "common/list.h"
 #include "common/map.h"
 #include "daemon/base/loop.h"
+#include "daemon/base/roll.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,12 +27,17 @@
 /* Descriptors that are nobody's connection: epoll, eventfds, the listener, the log, DNS, files being read. */
 #define ACCOUNTS_FD_RESERVE 64
 #define ACCOUNTS_BUDGET     64   /* items a turn */
+#define ACCOUNTS_TURN_US    2000 /* no further item once the turn has lasted so long ... */
+#define ACCOUNTS_CLOCK      4    /* ... which is looked at after so many items */
+#define ACCOUNTS_DIRECT     8    /* items a turn that need not stand in the circle when it was emptied */
 #define ACCOUNTS_IDLE_MAX   1024 /* accounts kept although nobody uses them */
+#define ACCOUNTS_KEPT       16   /* one part of so many of each total is root's and the daemon's own user's */
 
 struct conf;
 
 enum account_kind {
     ACCOUNT_MEMORY,
+    ACCOUNT_OWED, /* memory too: frames that a program must get when it has no other left (queue.h) */
     ACCOUNT_REQUESTS,
     ACCOUNT_PEERS,
     ACCOUNT_CONNS,
@@ -36,18 +45,34 @@ enum account_kind {
     ACCOUNT_KINDS
 };
 
+/* What reqivoctl lists: each is on the roll of its account and on that of all. */
+enum account_roll { ROLL_POOLS, ROLL_WEBSOCKETS, ROLL_KINDS };
+struct roll_entry {
+    struct roll_node own, all;
+};
+
 struct account {
     struct rqv_map_node node;
     struct accounts *all;
     uid_t uid;
+    bool trusted; /* root or the daemon's own user */
     size_t used[ACCOUNT_KINDS];
     size_t peak_memory;
     uint64_t refused[ACCOUNT_KINDS];
     unsigned refs;              /* peers, exchanges, conns that point here */
     struct rqv_list fair_node;  /* in accounts->ring while it has ready items */
     struct rqv_list fair_items; /* its struct fair_item */
-    struct rqv_list idle_node;  /* in accounts->idle while refs == 0 */
+    /* of upstream/origins.c */
+    struct rqv_list idle_conns;    /* oldest first */
+    struct rqv_list starved_pools; /* they wait for a limit of connections */
+    struct rqv_list starved_node;  /* in origins->starved while it has any */
+    struct rqv_list idle_node;     /* in accounts->idle while refs == 0 */
+    struct roll rolls[ROLL_KINDS];
+    struct rqv_list bodies; /* exchanges that hold bytes of a request's body */
+    unsigned silent;        /* peers that have had their turn, and no HELLO was in it */
     uint64_t unused_since_us;
+    uint64_t relieved_us; /* ipc.c: when it last looked for a body that may go, */
+    bool relieved;        /* and whether there was one */
 };
 
 struct queue_pool;
@@ -59,9 +84,17 @@ struct accounts {
     size_t used[ACCOUNT_KINDS];
     size_t limit_uid[ACCOUNT_KINDS];
     size_t limit_all[ACCOUNT_KINDS];
+    uid_t own_uid; /* whom the daemon runs as */
+    struct roll rolls[ROLL_KINDS];
     struct rqv_list ring; /* round robin */
+    size_t ring_count;
+    bool serving, behind; /* behind: the last turn did not empty it */
     struct loop_task task;
-    unsigned budget; /* items a turn */
+    unsigned budget;  /* items a turn */
+    uint64_t turn_us; /* and how long it may have lasted when another one begins */
+    uint64_t direct_turn;
+    unsigned direct; /* items served by fair_serve in that turn */
+    unsigned spent;  /* of the budget, by fair_spend() in this turn */
     struct rqv_list idle;
     size_t idle_count;
     struct loop_timer idle_timer;
@@ -81,16 +114,31 @@ int account_get(struct accounts *all, uid_t uid, struct account **ret_account);
 void account_release(struct account **account);
 
 /* 0, or the REQIVO_E_LIMIT_* of the kind (_REQUESTS for ACCOUNT_CONNS, which has none of its own): over the
- * uid's limit, the total, or more than 3/4 of the total for one uid. */
+ * uid's limit, the total, or the uid's share: after the charge at least as much must be left as the uid then
+ * holds, so that few cannot take all. The last ACCOUNTS_KEPT-th of a total is left out of that. Root and the
+ * daemon's own user have all of the total and no share. */
 int account_charge(struct account *account, enum account_kind kind, size_t n);
 /* What account_charge of n would answer, without charging and without counting a refusal. */
 int account_check(const struct account *account, enum account_kind kind, size_t n);
 void account_refund(struct account *account, enum account_kind kind, size_t n);
+/* Refunds one of ACCOUNT_PEERS; after the last, what the uid keeps goes in its linger time. */
+void account_peer_gone(struct account *account);
 
-/* ---- fair turns: an item is somebody with work waiting (a peer with whole frames). Each turn of the loop
- * serves the accounts in a circle, one item of each at a time, until the turn's budget is spent; fn does a
+void account_roll_join(struct account *account, enum account_roll kind, struct roll_entry *entry,
+                       void *thing);
+void account_roll_leave(struct account *account, enum account_roll kind, struct roll_entry *entry);
+
+static inline size_t account_memory(const size_t used[ACCOUNT_KINDS]) /* of one, or of all */
+{
+    return used[ACCOUNT_MEMORY] + used[ACCOUNT_OWED];
+}
+
+/* ---- fair turns: an item is somebody with work waiting (a peer or a server that can be read, a pool with
+ * something to match). Each turn of the loop serves the accounts in a circle, one item of each at a time,
+ * until the turn's budget of items or of time is spent, and at least one item of each account; fn does a
  * bounded piece and returns true when it has more, which puts it at its account's tail; when it returns false
- * it may have freed the item. ---- */
+ * it may have freed the item. What is queued before the SERVE phase, or within it, is served in this turn if
+ * the budget lasts. ---- */
 struct fair_item {
     struct rqv_list node;
     struct account *account;
@@ -99,6 +147,11 @@ struct fair_item {
 };
 void fair_item_init(struct fair_item *item, struct account *account, bool (*fn)(void *owner), void *owner);
 void fair_queue(struct fair_item *item); /* no effect when queued */
+/* The same for one whose fn may run within this call. It does when the last turn of the loop has left nobody
+ * waiting, for the first few of a turn. */
+void fair_serve(struct fair_item *item);
 void fair_drop(struct fair_item *item);
+/* From within fn: this piece was as much work as `items` more, and the turn ends so much sooner. */
+void fair_spend(struct fair_item *item, unsigned items);
 
 #endif

@@ -4,7 +4,7 @@
  *
  *   loop_run:  +-> ev_run (once, or not waiting when tasks are queued)
  *              |     poll; on_pending: read the clock, then io (1) > timers (0) > signals (-1) > mail (-2)
- *              |   run_phases: WORK, FLUSH_UPSTREAM, FLUSH_PEERS, FREE
+ *              |   run_phases: WORK, SERVE, FLUSH_UPSTREAM, FLUSH_PEERS, FREE
  *              +-- until loop_stop
  *
  * libev runs what is pending by priority and, within one priority, last come first: hence the priorities
@@ -96,6 +96,11 @@ void loop_now_refresh(struct loop *loop)
     loop->now_us = clock_us(CLOCK_MONOTONIC);
 }
 
+uint64_t loop_spent_us(const struct loop *loop)
+{
+    return clock_us(CLOCK_MONOTONIC) - loop->turn_start_us;
+}
+
 uint64_t loop_boot_ms(struct loop *loop)
 {
     if (!loop->boot_fresh) {
@@ -103,6 +108,11 @@ uint64_t loop_boot_ms(struct loop *loop)
         loop->boot_fresh = true;
     }
     return loop->boot_ms;
+}
+
+uint64_t loop_turn(const struct loop *loop)
+{
+    return loop->stats.turns;
 }
 
 uint8_t *loop_scratch(struct loop *loop, int which)
@@ -190,8 +200,6 @@ static void run_phase(struct loop *loop, enum loop_phase phase)
 {
     struct rqv_list running, *node;
 
-    if (rqv_list_empty(&loop->tasks[phase]))
-        return;
     rqv_list_insert_before(&loop->tasks[phase], &running);
     rqv_list_remove(&loop->tasks[phase]); /* `running` is the head now */
     while ((node = rqv_list_first(&running))) {
@@ -205,7 +213,8 @@ static void run_phase(struct loop *loop, enum loop_phase phase)
 static void run_phases(struct loop *loop)
 {
     for (int phase = 0; phase < LOOP_PHASES; phase++)
-        run_phase(loop, (enum loop_phase)phase);
+        if (!rqv_list_empty(&loop->tasks[phase]))
+            run_phase(loop, (enum loop_phase)phase);
 }
 
 void loop_settle(struct loop *loop)
@@ -237,7 +246,7 @@ static void turn(struct loop *loop)
         clock_start_turn(loop);
     run_phases(loop);
     loop->stats.turns++;
-    busy_us = clock_us(CLOCK_MONOTONIC) - loop->turn_start_us;
+    busy_us = loop_spent_us(loop);
     if (busy_us > loop->stats.longest_us)
         loop->stats.longest_us = busy_us;
 }

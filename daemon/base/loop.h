@@ -3,8 +3,8 @@
  * loop - the event loop: descriptors, timers, signals, mail from threads, and the order of work within a
  * turn. Only loop.c knows libev. A turn is:
  *
- *   poll -> io, timers, signals, mail -> WORK tasks -> UPSTREAM flush tasks -> PEER flush tasks -> FREE tasks
- * -> poll ...
+ *   poll -> io, timers, signals, mail -> WORK tasks -> SERVE (fair turns: account.h) -> UPSTREAM flush tasks
+ *        -> PEER flush tasks -> FREE tasks -> poll ...
  *
  * A task queued for a phase that is still to come in this turn runs in this turn; one queued for the current
  * or an earlier phase runs in the next, which then does not block in poll. So all requests that waited in one
@@ -25,7 +25,7 @@ struct loop;
 #define LOOP_READ  1u
 #define LOOP_WRITE 2u
 
-enum loop_phase { LOOP_WORK, LOOP_FLUSH_UPSTREAM, LOOP_FLUSH_PEERS, LOOP_FREE, LOOP_PHASES };
+enum loop_phase { LOOP_WORK, LOOP_SERVE, LOOP_FLUSH_UPSTREAM, LOOP_FLUSH_PEERS, LOOP_FREE, LOOP_PHASES };
 
 int loop_new(struct loop **ret_loop); /* -ENOMEM, -errno */
 void loop_free(struct loop *loop);    /* delivers the mail and settles the tasks that are left */
@@ -38,6 +38,8 @@ void loop_library_version(int *ret_major, int *ret_minor);
  * slow work. */
 uint64_t loop_now_us(const struct loop *loop);
 void loop_now_refresh(struct loop *loop);
+uint64_t loop_turn(const struct loop *loop);     /* which turn this is */
+uint64_t loop_spent_us(const struct loop *loop); /* how long this turn has lasted: reads the clock */
 /* CLOCK_BOOTTIME in ms, for ages of connections (a suspended host ages them); read at most once a turn. */
 uint64_t loop_boot_ms(struct loop *loop);
 

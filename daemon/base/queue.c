@@ -7,56 +7,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUEUE_KEEP_MAX   262144 /* larger blocks are not worth keeping */
-#define QUEUE_KEEP_LARGE 16     /* of more than QUEUE_BLOCK */
+#define KEEP_LARGE 16 /* blocks of more than QUEUE_BLOCK */
 
 void queue_pool_init(struct queue_pool *pool, struct accounts *accounts)
 {
     accounts->queues = pool;
-    pool->count = 0;
-    pool->large = 0;
+    memset(pool, 0, sizeof *pool);
 }
 
 void queue_pool_done(struct queue_pool *pool)
 {
-    while (pool->count > 0)
-        free(pool->free[--pool->count].data);
+    for (unsigned size = 0; size < QUEUE_RANKS; size++) {
+        while (pool->count[size] > 0)
+            free(pool->free[size][--pool->count[size]]);
+    }
 }
 
-void queue_init(struct queue *queue, struct account *account, size_t max)
+/* The smallest rank whose blocks hold n bytes; from QUEUE_RANKS on there is none. */
+static unsigned rank_of(size_t n)
 {
-    rqv_buf_init(&queue->buf, max);
-    queue->account = account;
-    queue->used = 0;
+    return n <= QUEUE_LEAST ? 0 : 54 - (unsigned)__builtin_clzll((unsigned long long)n - 1);
 }
 
-/* The last block of the free list that holds n bytes and is neither over the queue's max nor a waste; false
- * when there is none. */
-static bool queue_take_block(struct queue *queue, size_t n)
+static size_t rank_size(unsigned rank)
 {
-    struct queue_pool *pool = queue->account->all->queues;
-    size_t most = n > QUEUE_BLOCK / 4 ? 4 * n : QUEUE_BLOCK;
-    unsigned at = pool->count;
-
-    most = most < queue->buf.max ? most : queue->buf.max;
-    while (at > 0 && (pool->free[at - 1].cap < n || pool->free[at - 1].cap > most))
-        at--;
-    if (at == 0)
-        return false;
-    size_t cap = pool->free[--at].cap;
-    if (account_charge(queue->account, ACCOUNT_MEMORY, cap) < 0)
-        return false;
-    queue->buf.data = pool->free[at].data;
-    queue->buf.cap = cap;
-    pool->free[at] = pool->free[--pool->count];
-    pool->large -= cap > QUEUE_BLOCK;
-    return true;
-}
-
-static bool queue_keeps(const struct queue_pool *pool, size_t cap)
-{
-    return cap <= QUEUE_KEEP_MAX && pool->count < sizeof pool->free / sizeof pool->free[0] &&
-           (cap <= QUEUE_BLOCK || pool->large < QUEUE_KEEP_LARGE);
+    return (size_t)QUEUE_LEAST << rank;
 }
 
 /* How far the block has been written: encoders append without asking, so it is noted whenever that may
@@ -82,16 +57,17 @@ static void queue_give_block(struct queue *queue)
     if (!queue->buf.data)
         return;
     struct queue_pool *pool = queue->account->all->queues;
+    unsigned rank = rank_of(cap);
+    bool large = cap > QUEUE_BLOCK;
     queue_wipe(queue);
-    if (queue_keeps(pool, cap)) {
-        pool->large += cap > QUEUE_BLOCK;
-        pool->free[pool->count].data = queue->buf.data;
-        pool->free[pool->count].cap = cap;
-        pool->count++;
+    if (rank < QUEUE_RANKS && cap == rank_size(rank) && pool->count[rank] < QUEUE_KEEP &&
+        (!large || pool->large < KEEP_LARGE)) {
+        pool->large += large;
+        pool->free[rank][pool->count[rank]++] = queue->buf.data;
         queue->buf.data = NULL;
     }
     rqv_buf_done(&queue->buf); /* keeps max */
-    account_refund(queue->account, ACCOUNT_MEMORY, cap);
+    account_refund(queue->account, queue->kind, cap);
 }
 
 void queue_done(struct queue *queue)
@@ -99,35 +75,91 @@ void queue_done(struct queue *queue)
     queue_give_block(queue);
 }
 
-int queue_reserve(struct queue *queue, size_t n)
+/* A first block: of the rank that holds n bytes and is no smaller than what the queue begins with, from the
+ * list or new. */
+static int queue_begin(struct queue *queue, size_t n, enum account_kind kind)
 {
-    struct rqv_buf *buf = &queue->buf;
+    struct queue_pool *pool = queue->account->all->queues;
+    unsigned rank = rank_of(n > queue->first || kind == ACCOUNT_OWED ? n : queue->first);
+    bool whole = rank < QUEUE_RANKS && rank_size(rank) <= queue->buf.max;
+    size_t most = whole ? rank_size(rank) : 2 * n + QUEUE_LEAST;
     uint8_t *room;
+    int rc = account_charge(queue->account, kind, most);
 
-    queue_note_used(queue);
-    if (n == 0 || (buf->data && n <= buf->cap - buf->end))
-        return 0;
-    if (n > buf->max || rqv_buf_len(buf) > buf->max - n)
-        return REQIVO_E_LIMIT_MEMORY;
-    if (!buf->data && queue_take_block(queue, n))
-        return 0;
-
-    /* rqv_buf doubles: charge the most that it may take, then what it took. */
-    size_t want = rqv_buf_len(buf) + n, had = buf->cap;
-    size_t most = 2 * (want > buf->cap ? want : buf->cap);
-    most = most < QUEUE_BLOCK ? QUEUE_BLOCK : most;
-    int rc = account_charge(queue->account, ACCOUNT_MEMORY, most);
     if (rc < 0)
         return rc;
-    size_t ask = !buf->data && n < QUEUE_BLOCK && buf->max >= QUEUE_BLOCK ? QUEUE_BLOCK : n;
-    rc = rqv_buf_reserve(buf, ask, &room);
-    account_refund(queue->account, ACCOUNT_MEMORY, had + most - buf->cap);
+    queue->kind = kind;
+    if (whole && pool->count[rank] > 0) {
+        queue->buf.data = pool->free[rank][--pool->count[rank]];
+        queue->buf.cap = most;
+        pool->large -= most > QUEUE_BLOCK;
+        return 0;
+    }
+    rc = rqv_buf_reserve(&queue->buf, whole ? most : n, &room);
+    account_refund(queue->account, kind, most - queue->buf.cap);
     return rc;
+}
+
+/* rqv_buf doubles, or only moves what it has to the front: charged is the most that it may take, then what it
+ * took. */
+static int queue_grow(struct queue *queue, size_t n, enum account_kind kind)
+{
+    struct rqv_buf *buf = &queue->buf;
+    size_t want = rqv_buf_len(buf) + n, had = buf->cap;
+    size_t most = 2 * (want > had ? want : had);
+    uint8_t *room;
+    int rc = account_charge(queue->account, kind, most);
+
+    if (rc < 0)
+        return rc;
+    rc = rqv_buf_reserve(buf, n, &room);
+    if (buf->cap == had) {
+        account_refund(queue->account, kind, most);
+        return rc;
+    }
+    account_refund(queue->account, queue->kind, had);
+    account_refund(queue->account, kind, most - buf->cap);
+    queue->kind = kind;
+    return rc;
+}
+
+static bool queue_has_room(struct queue *queue, size_t n)
+{
+    queue_note_used(queue);
+    return n == 0 || (queue->buf.data && n <= queue->buf.cap - queue->buf.end);
+}
+
+static int queue_enlarge(struct queue *queue, size_t n, enum account_kind kind)
+{
+    const struct rqv_buf *buf = &queue->buf;
+
+    if (n > buf->max || rqv_buf_len(buf) > buf->max - n)
+        return REQIVO_E_LIMIT_MEMORY;
+    return buf->data ? queue_grow(queue, n, kind) : queue_begin(queue, n, kind);
+}
+
+int queue_reserve(struct queue *queue, size_t n)
+{
+    return queue_has_room(queue, n) ? 0 : queue_enlarge(queue, n, ACCOUNT_MEMORY);
 }
 
 int queue_append(struct queue *queue, const void *bytes, size_t n)
 {
     int rc = queue_reserve(queue, n);
+
+    return rc < 0 ? rc : rqv_buf_append(&queue->buf, bytes, n);
+}
+
+int queue_reserve_owed(struct queue *queue, size_t n)
+{
+    int rc = queue_reserve(queue, n);
+
+    return rc < 0 ? queue_enlarge(queue, n, ACCOUNT_OWED) : 0;
+}
+
+int queue_append_owed(struct queue *queue, const void *bytes, size_t n)
+{
+    int rc = queue_reserve_owed(queue, n);
 
     return rc < 0 ? rc : rqv_buf_append(&queue->buf, bytes, n);
 }

@@ -3,9 +3,9 @@
 #include "daemon/ipc/ipc.h"
 
 #include "daemon/base/log.h"
-#include "daemon/ipc/fds.h"
 #include "daemon/ipc/peer.h"
 #include "daemon/ipc/peer_ws.h"
+#include "daemon/ipc/query.h"
 
 #include <reqivo/error.h>
 
@@ -24,10 +24,13 @@
 #define BACKLOG        4096
 #define ACCEPTS        64     /* a turn */
 #define ACCEPT_REST_US 100000 /* after EMFILE and its like */
+#define FDS_REST_US    1000   /* while refused sockets that hold descriptors are being closed */
 #define SILENT_PER_UID 256    /* connections without HELLO: security.md B9-2, design.md 8 */
 #define DRAIN_STEP_US  20000
 #define HUNGRY_US      20000
+#define HUNGRY_TURNS   64 /* of hungry peers, in one of the loop */
 #define HUNGRY_TICKS   25 /* without memory for so long: a request that only waits must go */
+#define RELIEVE_LOOKS  64 /* at bodies, before one of them goes */
 
 /* ---- the socket ---- */
 
@@ -133,7 +136,7 @@ static uid_t read_overflow_uid(void)
 /* ---- accepting ---- */
 
 /* A refused program hears why, if its socket takes one frame at once. */
-static void refuse(int fd, int code, const char *detail)
+static void refuse(struct ipc *ipc, int fd, int code, const char *detail)
 {
     struct rqv_goaway goaway = {.code = code, .detail = rqv_str_from(detail)};
     struct rqv_buf out;
@@ -142,19 +145,8 @@ static void refuse(int fd, int code, const char *detail)
     if (rqv_wire_encode_goaway(&out, 0, &goaway) == 0)
         (void)!send(fd, rqv_buf_head(&out), rqv_buf_len(&out), MSG_NOSIGNAL | MSG_DONTWAIT);
     rqv_buf_done(&out);
-    close(fd);
-}
-
-static size_t silent_of(const struct ipc *ipc, uid_t uid)
-{
-    uint64_t now = loop_now_us(ipc->use.loop);
-    size_t n = 0;
-
-    rqv_list_for_each (node, &ipc->silent) {
-        const struct peer *peer = RQV_LIST_OF(node, struct peer, silent_node);
-        n += peer->uid == uid && peer->since_us < now; /* those of this turn have not had theirs yet */
-    }
-    return n;
+    ipc->refused++;
+    fds_close(&ipc->fds, fd, NULL);
 }
 
 static void arm_hello(struct ipc *ipc)
@@ -182,47 +174,69 @@ static void on_hello_due(void *owner)
     arm_hello(ipc);
 }
 
+/* Those that have not been read yet are not counted: a burst of programs is no crowd of silent ones. */
+static int check_silent(struct ipc *ipc, uid_t uid)
+{
+    struct account *account;
+    int rc = account_get(ipc->use.accounts, uid, &account);
+
+    if (rc < 0)
+        return rc;
+    rc = account->silent >= SILENT_PER_UID ? REQIVO_E_LIMIT_PEERS : 0;
+    account_release(&account);
+    return rc;
+}
+
 static void welcome(struct ipc *ipc, int fd)
 {
     struct ucred cred;
     socklen_t len = sizeof cred;
     struct peer *peer;
 
+    fds_accepted(&ipc->fds, fd);
     /* Not to know who it is, is a refusal: security.md B9-1. */
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || len != sizeof cred) {
-        ipc->refused++;
         log_warning("a connection was refused: its user is not known: %s", strerror(errno));
-        close(fd);
+        refuse(ipc, fd, REQIVO_E_ACCESS_DENIED, "the kernel does not tell which user this is");
         return;
     }
     if (cred.uid == ipc->overflow_uid || cred.uid == (uid_t)-1) {
-        ipc->refused++;
         log_warning("a connection was refused: its uid %u stands for all users that cannot be told apart",
                     cred.uid);
-        refuse(fd, REQIVO_E_ACCESS_DENIED, "the kernel does not tell which user this is");
+        refuse(ipc, fd, REQIVO_E_ACCESS_DENIED, "the kernel does not tell which user this is");
         return;
     }
-    if (silent_of(ipc, cred.uid) >= SILENT_PER_UID) {
-        ipc->refused++;
-        refuse(fd, REQIVO_E_LIMIT_PEERS, "too many connections of this user have not said HELLO");
-        return;
-    }
-    int rc = peer_new(ipc, fd, cred.uid, cred.pid, &peer);
+    int rc = check_silent(ipc, cred.uid);
     if (rc < 0) {
-        ipc->refused++;
-        refuse(fd, rc, rqv_err_text(rc));
+        refuse(ipc, fd, rc, "too many connections of this user have not said HELLO");
+        return;
+    }
+    rc = peer_new(ipc, fd, cred.uid, cred.pid, &peer);
+    if (rc < 0) {
+        refuse(ipc, fd, rc, rqv_err_text(rc));
         return;
     }
     if (ipc->hello.at_us == UINT64_MAX)
         arm_hello(ipc);
 }
 
+static void accept_rest(struct ipc *ipc, uint64_t us)
+{
+    loop_io_set(&ipc->accept, 0);
+    loop_timer_at(&ipc->accept_pause, loop_now_us(ipc->use.loop) + us);
+}
+
+/* No more than are served: who has not had a turn is as good in the backlog. */
 static void on_accept(void *owner, unsigned events)
 {
     struct ipc *ipc = owner;
 
     (void)events;
-    for (int n = 0; n < ACCEPTS; n++) {
+    for (int n = 0; n < ACCEPTS && ipc->fresh < ACCEPTS; n++) {
+        if (fds_busy(&ipc->fds)) {
+            accept_rest(ipc, FDS_REST_US);
+            return;
+        }
         int fd = accept4(ipc->accept.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         int why = errno;
         if (fd >= 0) {
@@ -231,8 +245,7 @@ static void on_accept(void *owner, unsigned events)
         }
         if (why == EMFILE || why == ENFILE || why == ENOMEM || why == ENOBUFS) {
             log_error("accept: %s; resting for a moment", strerror(why));
-            loop_io_set(&ipc->accept, 0);
-            loop_timer_at(&ipc->accept_pause, loop_now_us(ipc->use.loop) + ACCEPT_REST_US);
+            accept_rest(ipc, ACCEPT_REST_US);
         }
         if (why != EINTR && why != ECONNABORTED)
             return;
@@ -250,50 +263,81 @@ static void on_accept_again(void *owner)
 /* ---- memory ---- */
 
 /* Bodies of requests that wait for a connection may hold all of a user's memory, while those that have one
- * wait for frames that cannot be read: then the largest that waits ends with the limit's error. */
-static void relieve(struct ipc *ipc, const struct account *account)
+ * wait for frames that cannot be read: then one that waits ends with the limit's error, the largest of some
+ * few, one a turn of the timer. Who was looked at goes to the tail, so that all are looked at in time. False
+ * when none of them waits. */
+static bool relieve(struct ipc *ipc, struct account *account)
 {
     struct exchange *largest = NULL;
+    struct rqv_list *node, *last = rqv_list_last(&account->bodies);
+    uint64_t now = loop_now_us(ipc->use.loop);
 
-    rqv_list_for_each (node, &ipc->peers) {
-        struct peer *peer = RQV_LIST_OF(node, struct peer, node);
-        if (peer->account != account)
-            continue;
-        rqv_list_for_each (item, &peer->exchange_list) {
-            struct exchange *x = RQV_LIST_OF(item, struct exchange, peer_node);
-            if (exchange_unstarted(x) && queue_len(&x->body) > (largest ? queue_len(&largest->body) : 0))
-                largest = x;
-        }
+    if (account->relieved_us == now)
+        return account->relieved;
+    account->relieved_us = now;
+    for (int i = 0; i < RELIEVE_LOOKS && (node = rqv_list_first(&account->bodies)); i++) {
+        struct exchange *x = RQV_LIST_OF(node, struct exchange, body_node);
+        if (exchange_unstarted(x) && queue_len(&x->body) > (largest ? queue_len(&largest->body) : 0))
+            largest = x;
+        rqv_list_remove(node);
+        rqv_list_append(&account->bodies, node);
+        if (node == last)
+            break;
     }
     if (largest)
         exchange_cancel(largest, REQIVO_E_LIMIT_MEMORY,
                         "the user's share of memory is used up by request bodies that wait");
+    account->relieved = largest != NULL;
+    return account->relieved;
+}
+
+static void hungry_turn(struct peer *peer)
+{
+    /* It is not read from, so its end must be asked for: what it holds is what others wait for. */
+    struct pollfd end = {.fd = peer->io.fd, .events = POLLRDHUP};
+
+    rqv_list_remove(&peer->hungry_node);
+    if (poll(&end, 1, 0) > 0) {
+        peer_close(peer, "it ended while no memory was left for its frames");
+        return;
+    }
+    if (peer->hungry_ticks < HUNGRY_TICKS)
+        peer->hungry_ticks++;
+    else
+        peer->starved = !relieve(peer->ipc, peer->account);
+    peer_feed(peer);
+}
+
+static void arm_hungry(struct ipc *ipc)
+{
+    struct rqv_list *first = rqv_list_first(&ipc->hungry_peers);
+
+    if (first)
+        loop_timer_at(&ipc->hungry, RQV_LIST_OF(first, struct peer, hungry_node)->feed_us);
 }
 
 static void on_hungry(void *owner)
 {
     struct ipc *ipc = owner;
+    struct rqv_list *node;
 
-    rqv_list_for_each_safe (node, next, &ipc->peers) {
-        struct peer *peer = RQV_LIST_OF(node, struct peer, node);
-        if (!peer->hungry)
-            continue;
-        /* It is not read from, so its end must be asked for: what it holds is what others wait for. */
-        struct pollfd end = {.fd = peer->io.fd, .events = POLLRDHUP};
-        if (poll(&end, 1, 0) > 0) {
-            peer_close(peer, "it ended while no memory was left for its frames");
-            continue;
-        }
-        if (++peer->hungry_ticks > HUNGRY_TICKS)
-            relieve(ipc, peer->account);
-        peer_feed(peer);
+    for (int n = 0; n < HUNGRY_TURNS && (node = rqv_list_first(&ipc->hungry_peers)); n++) {
+        struct peer *peer = RQV_LIST_OF(node, struct peer, hungry_node);
+        if (peer->feed_us > loop_now_us(ipc->use.loop))
+            break;
+        hungry_turn(peer);
     }
+    arm_hungry(ipc);
 }
 
-void ipc_hungry(struct ipc *ipc)
+void ipc_hungry(struct ipc *ipc, struct peer *peer)
 {
+    if (!rqv_list_empty(&peer->hungry_node))
+        return;
+    peer->feed_us = loop_now_us(ipc->use.loop) + HUNGRY_US;
+    rqv_list_append(&ipc->hungry_peers, &peer->hungry_node);
     if (ipc->hungry.at_us == UINT64_MAX)
-        loop_timer_at(&ipc->hungry, loop_now_us(ipc->use.loop) + HUNGRY_US);
+        arm_hungry(ipc);
 }
 
 /* ---- the end ---- */
@@ -302,7 +346,7 @@ static bool all_quiet(struct ipc *ipc)
 {
     rqv_list_for_each (node, &ipc->peers) {
         struct peer *peer = RQV_LIST_OF(node, struct peer, node);
-        if (!rqv_list_empty(&peer->exchange_list) || queue_len(&peer->out) > 0)
+        if (!rqv_list_empty(&peer->exchange_list) || peer->query || queue_len(&peer->out) > 0)
             return false;
     }
     rqv_list_for_each (node, &ipc->use.wsessions->all) {
@@ -333,9 +377,12 @@ static void listener_close(struct ipc *ipc)
     loop_timer_stop(&ipc->accept_pause);
     /* The service manager keeps its own copy of the socket and its file: connects wait there for the next
      * instance. */
-    if (!ipc->activated)
-        unlink(ipc->path);
-    close(fd);
+    if (ipc->activated) {
+        close(fd);
+        return;
+    }
+    unlink(ipc->path);
+    fds_close(&ipc->fds, fd, NULL); /* who waits there may have sent descriptors */
 }
 
 void ipc_drain(struct ipc *ipc)
@@ -358,6 +405,8 @@ static void peer_end(struct peer *peer)
         exchange_cancel(RQV_LIST_OF(node, struct exchange, peer_node), REQIVO_E_SHUTDOWN,
                         "the daemon stopped before the request was complete");
     peer_ws_cancel_all(peer, REQIVO_E_SHUTDOWN, "the daemon stopped before the session was closed");
+    if (peer->query)
+        query_end(peer, REQIVO_E_SHUTDOWN);
     peer_flush_now(peer);
     peer_close(peer, "the daemon stops");
 }
@@ -367,11 +416,13 @@ void ipc_done(struct ipc *ipc)
     listener_close(ipc);
     rqv_list_for_each_safe (node, next, &ipc->peers)
         peer_end(RQV_LIST_OF(node, struct peer, node));
+    fds_done(&ipc->fds);
     loop_timer_stop(&ipc->hello);
     loop_timer_stop(&ipc->hungry);
     loop_timer_stop(&ipc->drain);
     rqv_map_done(&ipc->exchanges);
     rqv_map_done(&ipc->wsessions);
+    rqv_map_done(&ipc->sessions);
 }
 
 /* That of the listener: a peer's is the same, the system's default. 0: unknown. */
@@ -389,8 +440,10 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     ipc->use = *params;
     rqv_list_init(&ipc->peers);
     rqv_list_init(&ipc->silent);
+    rqv_list_init(&ipc->hungry_peers);
     rqv_map_init(&ipc->exchanges, params->hash_key);
     rqv_map_init(&ipc->wsessions, params->hash_key);
+    rqv_map_init(&ipc->sessions, params->hash_key);
     loop_io_init(&ipc->accept, params->loop, on_accept, ipc);
     loop_timer_init(&ipc->accept_pause, params->loop, on_accept_again, ipc);
     loop_timer_init(&ipc->hello, params->loop, on_hello_due, ipc);
@@ -405,7 +458,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
         fd = socket_own(ipc, why, why_size);
     if (fd < 0)
         return fd;
-    ipc->collect_fds = !fds_refuse(fd);
+    fds_init(&ipc->fds, params->loop, fd);
     ipc->send_buffer = send_buffer_of(fd);
     loop_io_start(&ipc->accept, fd, LOOP_READ);
     return 0;

@@ -11,13 +11,15 @@
 #include "daemon/base/account.h"
 #include "daemon/base/conf.h"
 #include "daemon/base/loop.h"
-#include "daemon/base/worker.h"
+#include "daemon/ipc/fds.h"
 #include "daemon/work/exchange.h"
 #include "daemon/work/wsession.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+struct peer;
 
 struct ipc_params {
     struct loop *loop;
@@ -27,7 +29,6 @@ struct ipc_params {
     struct wsession_env *wsessions;
     struct origins *origins;
     struct tls *tls;
-    struct worker *closer; /* closes descriptors that strangers sent, where the kernel lets them */
     uint64_t instance;
     uint64_t hash_key[2];
 };
@@ -37,9 +38,10 @@ struct ipc {
     struct loop_io accept;
     struct loop_timer accept_pause; /* after EMFILE and its like */
     struct loop_timer hello;        /* the oldest peer that has not said HELLO */
-    struct loop_timer hungry;       /* peers for whose frames no memory is left */
+    struct loop_timer hungry;       /* the peer that has been hungry longest */
     struct loop_timer drain;
     struct rqv_list peers, silent; /* all; those without HELLO, oldest first */
+    struct rqv_list hungry_peers;  /* for whose frames no memory is left, in order of their next turn */
     struct ipc_held {
         struct exchange *x; /* NULL: nothing is held */
         const uint8_t *bytes;
@@ -47,11 +49,13 @@ struct ipc {
     } held;                 /* the end of a body: leaves with its DONE, within the callback that brought it */
     struct rqv_map exchanges; /* of all peers, by (peer, id): an idle peer keeps no table */
     struct rqv_map wsessions; /* the same of their WebSockets */
+    struct rqv_map sessions;  /* and of their sessions */
     size_t send_buffer;       /* of the kernel, for one peer */
+    struct fds fds;
     unsigned count;
+    unsigned fresh;     /* peers that have not had a turn yet */
     uid_t overflow_uid; /* what the kernel says for a uid that it cannot map */
     bool activated;     /* the socket is the service manager's: it stays when we go */
-    bool collect_fds;   /* the kernel cannot refuse descriptors for us */
     bool draining;
     char path[108];
     uint64_t started_us, drain_until_us, accepted, refused, violations;
@@ -64,7 +68,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
  * done or conf->drain_ms have passed. */
 void ipc_drain(struct ipc *ipc);
 void ipc_done(struct ipc *ipc);
-/* A peer->hungry one gets another turn in a moment. */
-void ipc_hungry(struct ipc *ipc);
+/* It gets another turn in a moment. */
+void ipc_hungry(struct ipc *ipc, struct peer *peer);
 
 #endif

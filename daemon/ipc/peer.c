@@ -4,8 +4,9 @@
 
 #include "common/uninit.h"
 #include "daemon/base/log.h"
-#include "daemon/ipc/fds.h"
+#include "daemon/ipc/peer_operate.h"
 #include "daemon/ipc/peer_ws.h"
+#include "daemon/ipc/query.h"
 #include "daemon/ipc/trusts.h"
 
 #include <reqivo/error.h>
@@ -18,8 +19,10 @@
 
 #define TIGHT     524288 /* what one read may cost: its bytes, requests, the bodies in it */
 #define PEER_READ 65536  /* one read; a frame that is longer is completed by the next */
+#define SPARE     262144 /* of ACCOUNT_OWED: what one such turn may cost, and DONE for what is in flight */
 
 static bool peer_turn(void *owner);
+static bool peer_drain(void *owner);
 static void peer_flush(void *owner);
 
 static void peer_ready(void *owner, unsigned events)
@@ -30,7 +33,7 @@ static void peer_ready(void *owner, unsigned events)
         fair_queue(&peer->turn);
     if (events & LOOP_WRITE) {
         peer->write_blocked = false;
-        loop_task_queue(peer->ipc->use.loop, &peer->flush, LOOP_FLUSH_PEERS);
+        fair_serve(&peer->drain);
     }
 }
 
@@ -61,19 +64,37 @@ int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_pe
     peer->number = ++ipc->accepted;
     peer->since_us = loop_now_us(ipc->use.loop);
     rqv_list_init(&peer->exchange_list);
+    rqv_list_init(&peer->hungry_node);
     wait_source_init(&peer->source, uid);
     queue_init(&peer->in, account, RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX + PEER_READ);
     queue_init(&peer->out, account, PEER_OUT_MAX);
     fair_item_init(&peer->turn, account, peer_turn, peer);
+    fair_item_init(&peer->drain, account, peer_drain, peer);
     loop_task_init(&peer->flush, peer_flush, peer);
     rqv_list_append(&ipc->peers, &peer->node);
     rqv_list_append(&ipc->silent, &peer->silent_node);
     ipc->count++;
+    peer->fresh = true;
+    ipc->fresh++;
     loop_io_init(&peer->io, ipc->use.loop, peer_ready, peer);
     loop_io_start(&peer->io, fd, LOOP_READ);
     fair_queue(&peer->turn); /* the first flight is usually there already */
     *ret_peer = peer;
     return 0;
+}
+
+/* Its first turn has come: another one may be accepted. */
+static void peer_served(struct peer *peer)
+{
+    peer->ipc->fresh -= peer->fresh;
+    peer->fresh = false;
+}
+
+void peer_heard(struct peer *peer)
+{
+    rqv_list_remove(&peer->silent_node);
+    peer->account->silent -= peer->silent;
+    peer->silent = false;
 }
 
 void peer_close(struct peer *peer, const char *why)
@@ -91,27 +112,28 @@ void peer_close(struct peer *peer, const char *why)
         exchange_abandon(x);
     }
     peer_ws_abandon_all(peer);
+    peer_operate_abandon(peer);
     peer->in_flight = 0;
     if (peer->ipc->held.x && peer->ipc->held.x->owner == peer)
         peer->ipc->held.x = NULL;
     if (open)
         trusts_done(peer);
     else
-        rqv_list_remove(&peer->silent_node);
+        peer_heard(peer);
+    peer_served(peer);
+    query_drop(peer);
+    rqv_list_remove(&peer->hungry_node);
     int fd = peer->io.fd;
     loop_io_stop(&peer->io);
-    fds_close(peer, fd);
     fair_drop(&peer->turn);
+    fair_drop(&peer->drain);
     loop_task_drop(&peer->flush);
     queue_done(&peer->in);
     queue_done(&peer->out);
     rqv_list_remove(&peer->node);
     peer->ipc->count--;
-    account_refund(peer->account, ACCOUNT_PEERS, 1);
-    /* Its pools hold the account, so this is where its linger time begins (origins.c). */
-    if (peer->account->used[ACCOUNT_PEERS] == 0)
-        peer->account->unused_since_us = loop_now_us(peer->ipc->use.loop);
-    account_release(&peer->account);
+    fds_close(&peer->ipc->fds, fd, peer->account);
+    peer->account = NULL;
     loop_task_init(&peer->flush, peer_reap, peer); /* the last that it does */
     loop_task_queue(peer->ipc->use.loop, &peer->flush, LOOP_FREE);
 }
@@ -123,7 +145,7 @@ void peer_fault(struct peer *peer, const char *why)
     peer->ipc->violations++;
     log_warning("peer %llu (uid %u, pid %d) violated the protocol: %s", (unsigned long long)peer->number,
                 (unsigned)peer->uid, (int)peer->pid, why);
-    if (peer_room(peer, 1024) == 0 && rqv_wire_encode_goaway(&peer->out.buf, 0, &goaway) == 0)
+    if (peer_room_owed(peer, PEER_DONE) == 0 && rqv_wire_encode_goaway(&peer->out.buf, 0, &goaway) == 0)
         peer_flush_now(peer);
     peer_close(peer, why);
 }
@@ -132,7 +154,7 @@ void peer_fault(struct peer *peer, const char *why)
 
 static bool peer_is_full(const struct peer *peer)
 {
-    return queue_len(&peer->out) > PEER_OUT_HIGH;
+    return queue_len(&peer->out) > (peer->out.kind == ACCOUNT_OWED ? 0 : PEER_OUT_HIGH);
 }
 
 /* Readiness tells nothing of frames that lie in `in` already, so a turn that was put off is asked for here.
@@ -201,6 +223,14 @@ static void peer_flush(void *owner)
         peer_kick_all(peer);
 }
 
+/* A slow reader takes more: what waits for it, half a MiB at most, is written when its account's turn comes.
+ */
+static bool peer_drain(void *owner)
+{
+    peer_flush(owner);
+    return false;
+}
+
 int peer_room(struct peer *peer, size_t n)
 {
     if (peer->state == PEER_CLOSED)
@@ -209,11 +239,18 @@ int peer_room(struct peer *peer, size_t n)
     return queue_reserve(&peer->out, n);
 }
 
+int peer_room_owed(struct peer *peer, size_t n)
+{
+    int rc = peer_room(peer, n);
+
+    return rc == REQIVO_E_LIMIT_MEMORY ? queue_reserve_owed(&peer->out, n) : rc;
+}
+
 void peer_done(struct peer *peer, uint64_t id, const struct rqv_done *done)
 {
     /* A terminal frame that cannot be delivered would be a lost completion: then the whole peer ends, which
      * the library reports for every request. */
-    if (peer_room(peer, 1024) < 0 || rqv_wire_encode_done(&peer->out.buf, id, done) < 0)
+    if (peer_room_owed(peer, PEER_DONE) < 0 || rqv_wire_encode_done(&peer->out.buf, id, done) < 0)
         peer->broken = true;
 }
 
@@ -236,7 +273,7 @@ void peer_goaway(struct peer *peer, int code, const char *detail)
             exchange_abandon(x);
         }
         bool more = goaway.count == sizeof ids / 8;
-        if (peer_room(peer, sizeof ids + 1024) < 0 ||
+        if (peer_room_owed(peer, sizeof ids + PEER_DONE) < 0 ||
             rqv_wire_encode_goaway(&peer->out.buf, more ? RQV_FLAG_MORE : 0, &goaway) < 0) {
             peer->broken = true;
             return;
@@ -245,6 +282,24 @@ void peer_goaway(struct peer *peer, int code, const char *detail)
 }
 
 /* ---- reading ---- */
+
+/* No memory is left for its frames: ipc's timer gives it another turn. */
+static void peer_hunger(struct peer *peer)
+{
+    peer->hungry = true;
+    peer_hold(peer);
+    ipc_hungry(peer->ipc, peer);
+}
+
+/* A body waits until there is memory for it; whatever else comes can be answered without. */
+static bool peer_must_wait(struct peer *peer, const struct rqv_frame_header *header)
+{
+    peer->starved = account_check(peer->account, ACCOUNT_MEMORY, 2 * PEER_READ) < 0;
+    if (!peer->starved || (header->type != RQV_WIRE_DATA && header->type != RQV_WIRE_WS_DATA))
+        return false;
+    peer_hunger(peer);
+    return true;
+}
 
 /* As many whole frames as the turn allows. Returns bytes consumed; *ret_more when whole frames may be left.
  */
@@ -260,11 +315,11 @@ static size_t peer_frames(struct peer *peer, const uint8_t *bytes, size_t len, u
             peer_fault(peer, why);
             return len;
         }
-        if (rc == 0)
+        if (rc == 0 || (peer->starved && peer_must_wait(peer, &header)))
             return at;
         struct rqv_str payload = {(const char *)bytes + at + RQV_WIRE_HEADER, header.length};
         at += RQV_WIRE_HEADER + header.length;
-        (*budget)--;
+        *budget = header.type == RQV_WIRE_QUERY ? 0 : *budget - 1;
         if (!peer_frame(peer, &header, payload))
             return len;
     }
@@ -279,21 +334,32 @@ static bool peer_turn_stashed(struct peer *peer, unsigned *budget)
     if (peer->state == PEER_CLOSED)
         return false;
     queue_consume(&peer->in, used);
-    return true;
+    return !peer->hungry;
 }
 
 /* One read into `room`. > 0 bytes; 0 nothing now; -1 the peer was closed. */
 static long peer_read(struct peer *peer, uint8_t *room, size_t size)
 {
-    ssize_t n =
-        peer->ipc->collect_fds ? fds_recv(peer, room, size) : recv(peer->io.fd, room, size, MSG_DONTWAIT);
+    ssize_t n = fds_recv(&peer->ipc->fds, peer->io.fd, room, size);
 
     if (n > 0)
         return (long)n;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return 0;
-    peer_close(peer, n == 0 ? "end of stream" : strerror(errno));
+    if (n < 0 && errno == EPROTO)
+        peer_fault(peer, "descriptors are not accepted");
+    else
+        peer_close(peer, n == 0 ? "end of stream" : strerror(errno));
     return -1;
+}
+
+/* Room in the stash for one read, of the memory that is owed when the peer has waited for any in vain. */
+static bool peer_stash_room(struct peer *peer)
+{
+    if (queue_reserve(&peer->in, PEER_READ) == 0)
+        return true;
+    return peer->starved && account_check(peer->account, ACCOUNT_OWED, SPARE) == 0 &&
+           queue_reserve_owed(&peer->in, PEER_READ) == 0;
 }
 
 /* The bytes go to the stash when a frame is begun there, else through the loop's scratch, uncopied. */
@@ -304,15 +370,15 @@ static bool peer_turn_read(struct peer *peer, unsigned *budget)
     bool tight = account_check(peer->account, ACCOUNT_MEMORY, TIGHT) < 0;
 
     if (have > 0 || tight) {
-        if (queue_reserve(&peer->in, PEER_READ) < 0) { /* over the memory of this user */
-            peer->hungry = true;
-            peer_hold(peer);
-            ipc_hungry(peer->ipc);
+        if (!peer_stash_room(peer)) {
+            peer_hunger(peer);
             return false;
         }
         if (peer->hungry_ticks > 0)
             peer->hungry_ticks--;
         long n = peer_read(peer, peer->in.buf.data + peer->in.buf.end, PEER_READ);
+        if (n == 0)
+            queue_consume(&peer->in, 0); /* an idle one keeps no block */
         if (n <= 0)
             return false;
         rqv_buf_commit(&peer->in.buf, (size_t)n);
@@ -325,23 +391,24 @@ static bool peer_turn_read(struct peer *peer, unsigned *budget)
     size_t used = peer_frames(peer, bytes, (size_t)n, budget);
     if (peer->state == PEER_CLOSED)
         return false;
-    if (used < (size_t)n && queue_append(&peer->in, bytes + used, (size_t)n - used) < 0) {
+    if (used < (size_t)n && queue_append_owed(&peer->in, bytes + used, (size_t)n - used) < 0) {
         peer_close(peer, "no memory for its frames");
         return false;
     }
     return n == PEER_READ;
 }
 
-static bool peer_turn(void *owner)
+static bool peer_read_on(struct peer *peer)
 {
-    struct peer *peer = owner;
     unsigned budget = PEER_FRAMES;
 
-    if (peer->state == PEER_CLOSED)
-        return false;
     if (peer_is_full(peer)) {
         peer_hold(peer);
         return false;
+    }
+    if (peer->query) {
+        query_go_on(peer);
+        return true;
     }
     if (queue_len(&peer->in) > 0 && !peer_turn_stashed(peer, &budget))
         return false;
@@ -349,4 +416,19 @@ static bool peer_turn(void *owner)
         return true;
     bool more = peer_turn_read(peer, &budget);
     return peer->state != PEER_CLOSED && (more || budget == 0);
+}
+
+static bool peer_turn(void *owner)
+{
+    struct peer *peer = owner;
+
+    if (peer->state == PEER_CLOSED)
+        return false;
+    peer_served(peer);
+    bool more = peer_read_on(peer);
+    if (peer->state == PEER_SILENT && !peer->silent) {
+        peer->silent = true;
+        peer->account->silent++;
+    }
+    return more;
 }

@@ -26,6 +26,7 @@
 #define PEER_OUT_HIGH                                                                                        \
     524288 /* no reading from servers or of requests for a program that has this much to read */
 #define PEER_OUT_BLOCKED 65536   /* the same, once the kernel takes no more for it */
+#define PEER_DONE        512     /* a DONE, GOAWAY or WS_CLOSE: its core, detail and address */
 #define PEER_OUT_MAX     4194304 /* never reached by responses; a query's rows may come near */
 
 enum peer_state { PEER_SILENT, PEER_OPEN, PEER_CLOSED };
@@ -35,11 +36,13 @@ struct peer {
     struct account *account;
     struct rqv_list node; /* of ipc->peers */
     struct loop_io io;
-    struct fair_item turn;
+    struct fair_item turn;  /* it can be read */
+    struct fair_item drain; /* it can be written to again */
     struct loop_task flush; /* once CLOSED: frees the peer */
     struct queue in, out;
     struct rqv_list exchange_list; /* in order of their ids; ipc->exchanges finds them */
     struct wsession *wsessions;    /* the newest first; ipc->wsessions finds them */
+    struct session *sessions;      /* the newest first; ipc->sessions finds them */
     union {
         struct rqv_list silent_node; /* SILENT: of ipc->silent */
         struct rqv_list trusts;      /* OPEN; what leaves the other list is an empty one */
@@ -51,25 +54,34 @@ struct peer {
     enum peer_state state;
     uid_t uid;
     pid_t pid;
-    unsigned in_flight;   /* exchanges and WebSockets */
-    uint8_t hungry_ticks; /* of ipc's timer, since there was memory last */
-    bool write_blocked;   /* the kernel's buffer is full */
-    bool stalled;         /* an exchange waits for room in `out` */
-    bool held;            /* its turn came while `out` was full, or no memory was left for its frames */
-    bool hungry;          /* the latter: ipc's timer gives it another turn */
-    bool broken;          /* writing failed: closes at the end of the turn */
-    bool takes_trailers;  /* its HELLO says so */
+    unsigned in_flight;          /* exchanges and WebSockets */
+    unsigned session_count;
+    struct rqv_list hungry_node; /* of ipc->hungry_peers */
+    uint64_t feed_us;            /* when it gets its next turn there */
+    struct query *query;         /* being answered: its frames wait; NULL: none */
+    uint8_t hungry_ticks;        /* turns there since there was memory last */
+    bool fresh;                  /* it has not had a turn yet */
+    bool silent;                 /* it has had, without a HELLO: counted in the account */
+    bool write_blocked;          /* the kernel's buffer is full */
+    bool stalled;                /* an exchange waits for room in `out` */
+    bool held;           /* its turn came while `out` was full, or no memory was left for its frames */
+    bool hungry;         /* the latter: ipc's timer gives it another turn */
+    bool starved;        /* hungry for long: all but bodies is read in ACCOUNT_OWED, a turn's at a time */
+    bool broken;         /* writing failed: closes at the end of the turn */
+    bool takes_trailers; /* its HELLO says so */
 };
 
 /* Takes the fd on success. -ENOMEM or a limit. */
 int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_peer);
 void peer_close(struct peer *peer, const char *why);
+void peer_heard(struct peer *peer); /* it is no longer one of the silent ones */
 void peer_goaway(struct peer *peer, int code, const char *detail); /* lists and ends what was not started */
 
 /* Room for n more bytes of frames, and a flush in this turn. Negative: the peer cannot be written to and will
  * be closed. */
 int peer_room(struct peer *peer, size_t n);
-bool peer_flush_now(struct peer *peer); /* true when nothing waits any more */
+int peer_room_owed(struct peer *peer, size_t n); /* the same, of ACCOUNT_OWED where memory is used up */
+bool peer_flush_now(struct peer *peer);          /* true when nothing waits any more */
 void peer_done(struct peer *peer, uint64_t id, const struct rqv_done *done);
 void peer_feed(struct peer *peer);                   /* there may be memory for its frames again */
 void peer_fault(struct peer *peer, const char *why); /* a violation of the wire: GOAWAY and close */

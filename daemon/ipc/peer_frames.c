@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* peer_frames - what each frame of a program does. Whatever is not as doc/wire.md says ends this peer. */
 #include "daemon/ipc/peer.h"
+#include "daemon/ipc/peer_operate.h"
 #include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/query.h"
 #include "daemon/ipc/trusts.h"
@@ -31,7 +32,7 @@ static bool on_hello(struct peer *peer, struct rqv_str payload)
         return fault(peer, why);
     peer->state = PEER_OPEN;
     peer->takes_trailers = hello.caps & RQV_CAP_TRAILERS;
-    rqv_list_remove(&peer->silent_node);
+    peer_heard(peer);
     struct rqv_hello answer = {
         .magic = RQV_WIRE_MAGIC,
         .version = RQV_WIRE_VERSION,
@@ -41,7 +42,7 @@ static bool on_hello(struct peer *peer, struct rqv_str payload)
         .credit = RQV_WIRE_CREDIT_INITIAL,
         .name = RQV_STR("reqivod/" PACKAGE_VERSION),
     };
-    if (peer_room(peer, 256) < 0 || rqv_wire_encode_hello(&peer->out.buf, &answer) < 0)
+    if (peer_room_owed(peer, 256) < 0 || rqv_wire_encode_hello(&peer->out.buf, &answer) < 0)
         return fault(peer, "no memory to greet");
     if (rqv_wire_version(&hello) < 0) {
         peer_goaway(peer, REQIVO_E_VERSION, rqv_err_text(REQIVO_E_VERSION));
@@ -89,8 +90,16 @@ static void start_request(struct peer *peer, const struct rqv_frame_header *head
         .head = head,
         .ended = header->flags & RQV_FLAG_END,
     };
-    int rc = exchange_new(peer->ipc->use.env, &params, &x, &err);
+    int rc = 0;
 
+    if (head->session_id != 0) {
+        params.session = peer_session(peer, head->session_id);
+        if (!params.session)
+            rc = rqv_err_set(&err, REQIVO_E_SESSION, REQIVO_PHASE_NONE,
+                             "the session was never opened on this connection, or is closed");
+    }
+    if (rc == 0)
+        rc = exchange_new(peer->ipc->use.env, &params, &x, &err);
     if (rc == 0) {
         x->name = (struct exchange_name){peer->number, x->id};
         rc = rqv_map_put(&peer->ipc->exchanges, &x->node, &x->name, sizeof x->name);
@@ -109,6 +118,19 @@ static void start_request(struct peer *peer, const struct rqv_frame_header *head
     exchange_kick(x);
 }
 
+/* Do the head and END agree about the body? */
+static bool check_end(struct peer *peer, const struct rqv_frame_header *header,
+                      const struct rqv_request_head *head)
+{
+    bool body = head->flags & RQV_REQ_HAS_BODY;
+
+    if (!body && !(header->flags & RQV_FLAG_END))
+        return fault(peer, "a request without a body must end with its head");
+    if (body && (header->flags & RQV_FLAG_END) && !(head->flags & RQV_REQ_CHUNKED) && head->body_length > 0)
+        return fault(peer, "a request ends before its declared body");
+    return true;
+}
+
 static bool on_request(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
 {
     struct rqv_request_head head RQV_UNINIT; /* the decoder sets all but the fields beyond their count */
@@ -119,11 +141,8 @@ static bool on_request(struct peer *peer, const struct rqv_frame_header *header,
         return false;
     if (rqv_wire_decode_request(payload, &head, &why) < 0)
         return fault(peer, why);
-    bool body = head.flags & RQV_REQ_HAS_BODY;
-    if (!body && !(header->flags & RQV_FLAG_END))
-        return fault(peer, "a request without a body must end with its head");
-    if (body && (header->flags & RQV_FLAG_END) && !(head.flags & RQV_REQ_CHUNKED) && head.body_length > 0)
-        return fault(peer, "a request ends before its declared body");
+    if (!check_end(peer, header, &head))
+        return false;
     if (peer->ipc->draining) {
         rqv_err_set(&err, REQIVO_E_SHUTDOWN, REQIVO_PHASE_IPC, "the daemon is shutting down");
         refuse(peer, header->id, &err);
@@ -144,6 +163,21 @@ static struct exchange *find(struct peer *peer, uint64_t id)
     struct rqv_map_node *node = rqv_map_get(&peer->ipc->exchanges, &name, sizeof name);
 
     return node ? RQV_LIST_OF(node, struct exchange, node) : NULL;
+}
+
+static bool on_proceed(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
+{
+    struct rqv_request_head head RQV_UNINIT; /* the decoder sets all but the fields beyond their count */
+    struct exchange *x = find(peer, header->id);
+    const char *why = NULL;
+
+    if (rqv_wire_decode_request(payload, &head, &why) < 0)
+        return fault(peer, why);
+    if (!check_end(peer, header, &head))
+        return false;
+    if (x && exchange_proceed(x, &head, header->flags & RQV_FLAG_END) < 0)
+        return fault(peer, "PROCEED without a HOP that waits for it");
+    return x || header->id <= peer->last_id ? true : fault(peer, "PROCEED for an id that was never used");
 }
 
 static bool on_data(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
@@ -185,6 +219,8 @@ static bool on_cancel(struct peer *peer, const struct rqv_frame_header *header)
     struct wsession *ws = x ? NULL : peer_ws_find(peer, header->id);
     if (ws)
         wsession_cancel(ws, REQIVO_E_CANCELED, "canceled by the program");
+    if (!x && !ws)
+        peer_operate_cancel(peer, header->id);
     return x || header->id <= peer->last_id ? true : fault(peer, "CANCEL for an id that was never used");
 }
 
@@ -209,8 +245,16 @@ static bool on_query(struct peer *peer, const struct rqv_frame_header *header, s
         return false;
     if (rqv_wire_decode_verb(payload, &verb, &why) < 0)
         return fault(peer, why);
-    query_answer(peer, header->id, verb);
+    query_begin(peer, header->id, verb);
     return true;
+}
+
+static bool on_operate(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
+{
+    if (!take_id(peer, header->id))
+        return false;
+    const char *why = peer_operate(peer, header->id, payload);
+    return why ? fault(peer, why) : true;
 }
 
 static bool on_websocket(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
@@ -237,6 +281,8 @@ bool peer_frame(struct peer *peer, const struct rqv_frame_header *header, struct
         return peer->state == PEER_SILENT ? on_hello(peer, payload) : fault(peer, "a second HELLO");
     case RQV_WIRE_REQUEST:
         return on_request(peer, header, payload);
+    case RQV_WIRE_PROCEED:
+        return on_proceed(peer, header, payload);
     case RQV_WIRE_DATA:
         return on_data(peer, header, payload);
     case RQV_WIRE_CREDIT:
@@ -247,6 +293,8 @@ bool peer_frame(struct peer *peer, const struct rqv_frame_header *header, struct
         return on_trust(peer, header, payload);
     case RQV_WIRE_QUERY:
         return on_query(peer, header, payload);
+    case RQV_WIRE_OPERATE:
+        return on_operate(peer, header, payload);
     case RQV_WIRE_WS_OPEN:
     case RQV_WIRE_WS_DATA:
     case RQV_WIRE_WS_CLOSE:

@@ -48,7 +48,8 @@ static int sink_head(struct exchange *x, const struct rqv_response_head *head)
     for (size_t i = 0; i < head->fields.count; i++)
         size += 4 + head->fields.at[i].name.len + head->fields.at[i].value.len;
     int rc = peer_room(peer, size);
-    return rc < 0 ? rc : rqv_wire_encode_response(&peer->out.buf, x->id, 0, head);
+    return rc < 0 ? rc
+                  : rqv_wire_encode_response(&peer->out.buf, x->id, x->hopping ? RQV_FLAG_MORE : 0, head);
 }
 
 /* ---- bodies: frames around bytes that stay where they were read ---- */
@@ -85,7 +86,7 @@ static void gather_body(struct gather *gather, uint64_t id, const uint8_t *bytes
     }
 }
 
-/* What the kernel did not take, into `out` in its order. */
+/* What the kernel did not take, into `out` in its order: half a frame is out, the other half is owed. */
 static int gather_keep(const struct gather *gather, struct queue *out, size_t sent)
 {
     int rc = 0;
@@ -95,7 +96,7 @@ static int gather_keep(const struct gather *gather, struct queue *out, size_t se
         size_t gone = sent < piece->iov_len ? sent : piece->iov_len;
 
         sent -= gone;
-        rc = queue_append(out, (const uint8_t *)piece->iov_base + gone, piece->iov_len - gone);
+        rc = queue_append_owed(out, (const uint8_t *)piece->iov_base + gone, piece->iov_len - gone);
     }
     return rc;
 }
@@ -128,7 +129,7 @@ static int send_direct(struct peer *peer, uint64_t id, const struct ipc_held *bo
         size_t of_out = sent < before ? sent : before;
         if (before > 0) { /* stays where it is */
             gather.iov[0].iov_len = of_out;
-            rc = queue_reserve(&peer->out, gather.total - before);
+            rc = queue_reserve_owed(&peer->out, gather.total - before);
         }
         if (rc == 0)
             rc = gather_keep(&gather, &peer->out, sent);
@@ -185,11 +186,23 @@ static int sink_trailers(struct exchange *x, const struct rqv_fields *fields)
     return rc < 0 ? rc : rqv_wire_encode_trailers(&peer->out.buf, x->id, fields);
 }
 
+static int sink_hop(struct exchange *x, const struct rqv_hop *hop)
+{
+    struct peer *peer = x->owner;
+    size_t size = 256 + hop->method.len + hop->url.len;
+
+    for (size_t i = 0; i < hop->fields.count; i++)
+        size += 4 + hop->fields.at[i].name.len + hop->fields.at[i].value.len;
+    int rc = peer_room(peer, size);
+    return rc < 0 ? rc : rqv_wire_encode_hop(&peer->out.buf, x->id, hop);
+}
+
 static void sink_credit(struct exchange *x, uint32_t bytes)
 {
     struct peer *peer = x->owner;
 
-    if (peer_room(peer, RQV_WIRE_HEADER + 4) < 0 || rqv_wire_encode_credit(&peer->out.buf, x->id, bytes) < 0)
+    if (peer_room_owed(peer, RQV_WIRE_HEADER + 4) < 0 ||
+        rqv_wire_encode_credit(&peer->out.buf, x->id, bytes) < 0)
         peer->broken = true;
 }
 
@@ -247,6 +260,7 @@ const struct exchange_sink peer_sink = {
     .head = sink_head,
     .data = sink_data,
     .trailers = sink_trailers,
+    .hop = sink_hop,
     .credit = sink_credit,
     .done = sink_done,
     .room = sink_room,

@@ -66,7 +66,8 @@ static void sink_credit(struct wsession *ws, uint32_t bytes)
 {
     struct peer *peer = ws->owner;
 
-    if (peer_room(peer, RQV_WIRE_HEADER + 4) < 0 || rqv_wire_encode_credit(&peer->out.buf, ws->id, bytes) < 0)
+    if (peer_room_owed(peer, RQV_WIRE_HEADER + 4) < 0 ||
+        rqv_wire_encode_credit(&peer->out.buf, ws->id, bytes) < 0)
         peer->broken = true;
 }
 
@@ -76,7 +77,8 @@ static void sink_closed(struct wsession *ws, const struct rqv_ws_close_info *clo
     struct peer *peer = ws->owner;
 
     drop(peer, ws);
-    if (close && (peer_room(peer, 1024) < 0 || rqv_wire_encode_ws_close(&peer->out.buf, ws->id, close) < 0))
+    if (close &&
+        (peer_room_owed(peer, PEER_DONE) < 0 || rqv_wire_encode_ws_close(&peer->out.buf, ws->id, close) < 0))
         peer->broken = true;
     peer_done(peer, ws->id, done);
 }

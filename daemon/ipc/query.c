@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* query - see query.h. Rows go straight into the peer's queue; what does not fit ends the answer with a
- * limit's code. */
+/* query - see query.h. Rows go straight into the peer's queue, a few in each of its turns and none while the
+ * queue is full; what no memory is left for ends the answer with the limit's code. */
 #include "daemon/ipc/query.h"
 
 #include "config.h"
 
 #include <reqivo/error.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define ROW_TEXT 2048
+#define ROW_TEXT   2048
+#define QUERY_ROWS 8 /* in one go; then the next peer's turn */
+
+/* A list that is being sent. */
+struct query {
+    struct roll *roll;
+    struct roll_node place;
+    uint64_t id;
+    uint16_t verb;
+};
 
 struct row {
     struct rqv_fields fields;
@@ -43,9 +54,14 @@ static void row_count(struct row *row, const char *name, uint64_t value)
     row_add(row, name, "%" PRIu64, value);
 }
 
+static size_t row_size(const struct row *row)
+{
+    return ROW_TEXT + 64 * row->fields.count + 64;
+}
+
 static int row_send(struct peer *peer, uint64_t id, struct row *row)
 {
-    int rc = peer_room(peer, ROW_TEXT + 64 * row->fields.count + 64);
+    int rc = peer_room(peer, row_size(row));
 
     if (rc == 0)
         rc = rqv_wire_encode_info(&peer->out.buf, id, &row->fields);
@@ -65,7 +81,7 @@ static void account_row(struct row *row, const struct account *account)
     row_count(row, "programs", account->used[ACCOUNT_PEERS]);
     row_count(row, "requests", account->used[ACCOUNT_REQUESTS]);
     row_count(row, "connections", account->used[ACCOUNT_CONNS]);
-    row_count(row, "memory", account->used[ACCOUNT_MEMORY]);
+    row_count(row, "memory", account_memory(account->used));
 }
 
 static void daemon_row(struct row *row, struct ipc *ipc)
@@ -73,16 +89,13 @@ static void daemon_row(struct row *row, struct ipc *ipc)
     const struct exchange_stats *stats = &ipc->use.env->stats;
     const struct accounts *all = ipc->use.accounts;
     struct loop_stats loop;
-    size_t pools = 0;
 
     loop_stats(ipc->use.loop, &loop);
-    rqv_list_for_each (node, &ipc->use.origins->pools)
-        pools++;
     row_count(row, "all_programs", ipc->count);
     row_count(row, "all_requests", all->used[ACCOUNT_REQUESTS]);
     row_count(row, "all_connections", all->used[ACCOUNT_CONNS]);
-    row_count(row, "all_memory", all->used[ACCOUNT_MEMORY]);
-    row_count(row, "pools", pools);
+    row_count(row, "all_memory", account_memory(all->used));
+    row_count(row, "pools", all->rolls[ROLL_POOLS].count);
     row_count(row, "started", stats->started);
     row_count(row, "succeeded", stats->succeeded);
     row_count(row, "failed", stats->failed);
@@ -95,29 +108,32 @@ static void daemon_row(struct row *row, struct ipc *ipc)
     row_count(row, "longest_turn_us", loop.longest_us);
 }
 
-static int answer_status(struct peer *peer, uint64_t id, struct row *row)
+static int answer_status(struct peer *peer, uint64_t id)
 {
     struct ipc *ipc = peer->ipc;
+    struct row row;
 
-    row_add(row, "version", "%s", PACKAGE_VERSION);
-    row_count(row, "pid", (uint64_t)getpid());
-    row_count(row, "uptime_s", (loop_now_us(ipc->use.loop) - ipc->started_us) / 1000000);
-    row_add(row, "state", "%s", ipc->draining ? "draining" : "running");
-    row_add(row, "instance", "%s", ipc->use.conf->user_instance ? "user" : "system");
-    account_row(row, peer->account);
+    row.fields.count = 0;
+    row.used = 0;
+    row_add(&row, "version", "%s", PACKAGE_VERSION);
+    row_count(&row, "pid", (uint64_t)getpid());
+    row_count(&row, "uptime_s", (loop_now_us(ipc->use.loop) - ipc->started_us) / 1000000);
+    row_add(&row, "state", "%s", ipc->draining ? "draining" : "running");
+    row_add(&row, "instance", "%s", ipc->use.conf->user_instance ? "user" : "system");
+    account_row(&row, peer->account);
     if (sees_all(peer))
-        daemon_row(row, ipc);
-    return row_send(peer, id, row);
+        daemon_row(&row, ipc);
+    int rc = peer_room_owed(peer, row_size(&row)); /* however full the daemon is */
+    return rc < 0 ? rc : row_send(peer, id, &row);
 }
 
 static void pool_row(struct row *row, const struct pool *pool, uint64_t now_ms)
 {
-    uint64_t oldest = 0;
+    const struct rqv_list *oldest = pool->conns[CONN_IDLE].prev; /* the newest is at the head */
+    uint64_t idle_ms = 0;
 
-    rqv_list_for_each (node, &pool->conns[CONN_IDLE]) {
-        uint64_t idle = now_ms - RQV_LIST_OF(node, struct conn, node)->idle_since_ms;
-        oldest = idle > oldest ? idle : oldest;
-    }
+    if (oldest != &pool->conns[CONN_IDLE])
+        idle_ms = now_ms - RQV_LIST_OF(oldest, struct conn, node)->idle_since_ms;
     row_add(row, "origin", "%s://%s%s%s:%u", pool->use_tls ? "https" : "http",
             strchr(pool->host, ':') ? "[" : "", pool->host, strchr(pool->host, ':') ? "]" : "",
             (unsigned)pool->port);
@@ -132,23 +148,7 @@ static void pool_row(struct row *row, const struct pool *pool, uint64_t now_ms)
     row_count(row, "opened", pool->stats.opened);
     row_count(row, "resumed", pool->stats.resumed);
     row_count(row, "failures", pool->stats.failures);
-    row_count(row, "oldest_idle_ms", oldest);
-}
-
-static int answer_pools(struct peer *peer, uint64_t id, struct row *row)
-{
-    uint64_t now_ms = loop_boot_ms(peer->ipc->use.loop);
-
-    rqv_list_for_each (node, &peer->ipc->use.origins->pools) {
-        struct pool *pool = RQV_LIST_OF(node, struct pool, all_node);
-        if (pool->account != peer->account && !sees_all(peer))
-            continue;
-        pool_row(row, pool, now_ms);
-        int rc = row_send(peer, id, row);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
+    row_count(row, "oldest_idle_ms", idle_ms);
 }
 
 static void websocket_row(struct row *row, const struct wsession *ws, uint64_t now_us)
@@ -169,39 +169,103 @@ static void websocket_row(struct row *row, const struct wsession *ws, uint64_t n
     row_count(row, "attempt", ws->attempt);
 }
 
-static int answer_websockets(struct peer *peer, uint64_t id, struct row *row)
+static void row_of(struct row *row, uint16_t verb, const void *thing, struct loop *loop)
 {
-    uint64_t now_us = loop_now_us(peer->ipc->use.loop);
+    if (verb == RQV_QUERY_POOLS)
+        pool_row(row, thing, loop_boot_ms(loop));
+    else
+        websocket_row(row, thing, loop_now_us(loop));
+}
 
-    rqv_list_for_each (node, &peer->ipc->use.wsessions->all) {
-        struct wsession *ws = RQV_LIST_OF(node, struct wsession, all_node);
-        if (ws->account != peer->account && !sees_all(peer))
+/* 0: there is more. 1: that was all. Negative: it does not fit. */
+static int query_rows(struct peer *peer, struct query *query)
+{
+    struct row row;
+    void *thing;
+
+    row.fields.count = 0;
+    row.used = 0;
+    for (int steps = 0; steps < QUERY_ROWS; steps++) {
+        if (!roll_step(query->roll, &query->place, &thing))
+            return 1;
+        if (!thing)
             continue;
-        websocket_row(row, ws, now_us);
-        int rc = row_send(peer, id, row);
+        row_of(&row, query->verb, thing, peer->ipc->use.loop);
+        int rc = row_send(peer, query->id, &row);
         if (rc < 0)
             return rc;
     }
     return 0;
 }
 
-void query_answer(struct peer *peer, uint64_t id, uint16_t verb)
+static void answer_end(struct peer *peer, uint64_t id, int code)
 {
-    struct row row;
-    struct rqv_done done = {.sent = REQIVO_SENT_YES};
+    struct rqv_done done = {.sent = REQIVO_SENT_YES, .code = code};
 
-    row.fields.count = 0;
-    row.used = 0;
-    if (verb == RQV_QUERY_STATUS)
-        done.code = answer_status(peer, id, &row);
-    else if (verb == RQV_QUERY_POOLS)
-        done.code = answer_pools(peer, id, &row);
-    else if (verb == RQV_QUERY_WEBSOCKETS)
-        done.code = answer_websockets(peer, id, &row);
-    else
-        done.code = REQIVO_E_VERSION;
-    done.detail = rqv_str_from(done.code == REQIVO_E_VERSION ? "this daemon does not know that query"
-                               : done.code < 0               ? "the answer is too large"
-                                                             : "");
+    done.detail = rqv_str_from(code == REQIVO_E_VERSION ? "this daemon does not know that query"
+                               : code < 0               ? rqv_err_text(code)
+                                                        : "");
     peer_done(peer, id, &done);
+}
+
+void query_go_on(struct peer *peer)
+{
+    int rc = query_rows(peer, peer->query);
+
+    if (rc != 0)
+        query_end(peer, rc < 0 ? rc : 0);
+}
+
+void query_end(struct peer *peer, int code)
+{
+    uint64_t id = peer->query->id;
+
+    query_drop(peer);
+    answer_end(peer, id, code);
+}
+
+void query_drop(struct peer *peer)
+{
+    struct query *query = peer->query;
+
+    if (!query)
+        return;
+    roll_close(&query->place);
+    account_refund(peer->account, ACCOUNT_MEMORY, sizeof *query);
+    peer->query = NULL;
+    free(query);
+}
+
+static int rows_begin(struct peer *peer, uint64_t id, uint16_t verb)
+{
+    enum account_roll kind = verb == RQV_QUERY_POOLS ? ROLL_POOLS : ROLL_WEBSOCKETS;
+    int rc = account_charge(peer->account, ACCOUNT_MEMORY, sizeof(struct query));
+
+    if (rc < 0)
+        return rc;
+    struct query *query = malloc(sizeof *query);
+    if (!query) {
+        account_refund(peer->account, ACCOUNT_MEMORY, sizeof *query);
+        return -ENOMEM;
+    }
+    query->id = id;
+    query->verb = verb;
+    query->roll = sees_all(peer) ? &peer->account->all->rolls[kind] : &peer->account->rolls[kind];
+    roll_open(query->roll, &query->place);
+    peer->query = query;
+    return 0;
+}
+
+void query_begin(struct peer *peer, uint64_t id, uint16_t verb)
+{
+    int rc;
+
+    if (verb == RQV_QUERY_STATUS)
+        rc = answer_status(peer, id);
+    else if (verb == RQV_QUERY_POOLS || verb == RQV_QUERY_WEBSOCKETS)
+        rc = rows_begin(peer, id, verb);
+    else
+        rc = REQIVO_E_VERSION;
+    if (!peer->query)
+        answer_end(peer, id, rc);
 }

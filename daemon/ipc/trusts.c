@@ -67,6 +67,7 @@ static void trust_free(struct peer_trust *own)
         trust_unref(&own->trust);
     rqv_buf_done(&own->pem);
     trust_refund(own);
+    account_refund(own->peer->account, ACCOUNT_MEMORY, sizeof *own);
     free(own);
 }
 
@@ -94,9 +95,18 @@ int trusts_begin(struct peer *peer, uint64_t id, uint32_t total)
 {
     if (!trusts_trim(peer))
         return REQIVO_E_WIRE;
+    int rc = account_charge(peer->account, ACCOUNT_MEMORY, sizeof(struct peer_trust));
+    if (rc < 0) { /* it is not kept: what comes for it is late, and who names it gets an error */
+        struct rqv_done done = {
+            .code = rc, .sent = REQIVO_SENT_NO, .detail = RQV_STR("no memory for a set of CA certificates")};
+        peer_done(peer, id, &done);
+        return 0;
+    }
     struct peer_trust *own = calloc(1, sizeof *own);
-    if (!own)
+    if (!own) {
+        account_refund(peer->account, ACCOUNT_MEMORY, sizeof *own);
         return -ENOMEM;
+    }
     own->peer = peer;
     own->id = id;
     own->total = total;

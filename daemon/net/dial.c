@@ -27,6 +27,8 @@ struct dial {
     struct race race;
     struct loop_timer deadline;
     struct loop_task task;
+    struct fair_item turn; /* a step of the handshake waits for it */
+    int fd;                /* connected, and no stream yet; -1 */
     struct stream *stream;
     uint64_t step_us; /* when this step began */
     struct dial_result result;
@@ -73,24 +75,31 @@ static void dial_finish(struct dial *dial)
     loop_task_queue(dial->net->loop, &dial->task, LOOP_WORK);
 }
 
+static void dial_disconnect(struct dial *dial)
+{
+    resolver_cancel(&dial->query);
+    race_stop(&dial->race);
+    fair_drop(&dial->turn);
+    if (dial->fd >= 0)
+        close(dial->fd);
+    dial->fd = -1;
+    stream_free(&dial->stream);
+}
+
 static void dial_fail(struct dial *dial)
 {
     if (!dial->result.err.address[0])
         memcpy(dial->result.err.address, dial->result.address, sizeof(dial->result.address));
     dial->result.err.sent = REQIVO_SENT_NO;
-    resolver_cancel(&dial->query);
-    race_stop(&dial->race);
-    stream_free(&dial->stream);
+    dial_disconnect(dial);
     dial_finish(dial);
 }
 
 static void dial_release(struct dial *dial)
 {
-    resolver_cancel(&dial->query);
-    race_stop(&dial->race);
+    dial_disconnect(dial);
     loop_timer_stop(&dial->deadline);
     loop_task_drop(&dial->task);
-    stream_free(&dial->stream);
     trust_unref(&dial->trust);
     free(dial);
 }
@@ -110,24 +119,73 @@ static void on_task(void *owner)
     dial_release(dial);
 }
 
+/* ---- the stream ---- */
+
+static int stream_make(struct dial *dial)
+{
+    struct rqv_err *err = &dial->result.err;
+    SSL *ssl = NULL;
+
+    if (dial->use_tls) {
+        struct tls_params params = {
+            .account = dial->account,
+            .trust = dial->trust,
+            .verify = dial->verify,
+            .host = dial->host,
+            .host_is_addr = dial->is_literal,
+            .key = dial->key,
+        };
+
+        ssl = tls_ssl_new(dial->net->tls, &params, err);
+        if (!ssl)
+            return err->code;
+    }
+    if (stream_new(dial->net->loop, dial->fd, ssl, &dial->stream) != 0) {
+        tls_ssl_free(ssl);
+        return rqv_err_set(err, -ENOMEM, REQIVO_PHASE_CONNECT, "out of memory");
+    }
+    dial->fd = -1;
+    stream_set_account(dial->stream, dial->account);
+    return 0;
+}
+
 /* ---- HANDSHAKE ---- */
 
 static void on_stream(void *owner, unsigned events)
 {
     struct dial *dial = owner;
-    int rc = stream_handshake(dial->stream, &dial->result.err);
 
     (void)events;
+    stream_want(dial->stream, 0); /* the step asks again */
+    fair_queue(&dial->turn);
+}
+
+static int handshake_advance(struct dial *dial)
+{
+    int rc = dial->stream ? 0 : stream_make(dial);
+
+    if (rc)
+        return rc;
+    stream_set_owner(dial->stream, on_stream, dial);
+    rc = stream_handshake(dial->stream, &dial->result.err);
+    return rc ? rc : tls_ssl_check(stream_ssl(dial->stream), &dial->result.err);
+}
+
+static bool handshake_step(void *owner)
+{
+    struct dial *dial = owner;
+    int rc = handshake_advance(dial);
+
+    fair_spend(&dial->turn, DIAL_STEP_ITEMS - 1);
     if (rc == -EAGAIN)
-        return;
-    if (rc == 0)
-        rc = tls_ssl_check(stream_ssl(dial->stream), &dial->result.err);
+        return false;
     if (rc) {
         dial_fail(dial);
-        return;
+        return false;
     }
     dial->result.resumed = SSL_session_reused(stream_ssl(dial->stream)) == 1;
     dial_finish(dial);
+    return false;
 }
 
 static void handshake_begin(struct dial *dial)
@@ -137,55 +195,25 @@ static void handshake_begin(struct dial *dial)
         loop_timer_stop(&dial->deadline);
     else
         loop_timer_at(&dial->deadline, dial->step_us + dial->tls_timeout_ms * UINT64_C(1000));
-    stream_set_owner(dial->stream, on_stream, dial);
-    on_stream(dial, 0);
+    fair_queue(&dial->turn);
 }
 
 /* ---- CONNECT ---- */
-
-/* Takes the socket. */
-static int stream_make(struct dial *dial, int fd)
-{
-    struct rqv_err *err = &dial->result.err;
-    SSL *ssl = NULL;
-
-    if (dial->use_tls) {
-        struct tls_params params = {
-            .trust = dial->trust,
-            .verify = dial->verify,
-            .host = dial->host,
-            .host_is_addr = dial->is_literal,
-            .key = dial->key,
-        };
-
-        ssl = tls_ssl_new(dial->net->tls, &params, err);
-        if (!ssl) {
-            close(fd);
-            return err->code;
-        }
-    }
-    if (stream_new(dial->net->loop, fd, ssl, &dial->stream) != 0) {
-        tls_ssl_free(ssl);
-        close(fd);
-        return rqv_err_set(err, -ENOMEM, REQIVO_PHASE_CONNECT, "out of memory");
-    }
-    stream_set_account(dial->stream, dial->account);
-    return 0;
-}
 
 static void on_race(void *owner, int fd, const struct rqv_addr *addr)
 {
     struct dial *dial = owner;
 
+    dial->fd = fd;
     dial->result.addr = *addr;
     rqv_addr_format(addr, dial->result.address, sizeof(dial->result.address));
     if (fd < 0) {
         dial->result.err = dial->race.err;
         dial_fail(dial);
-    } else if (stream_make(dial, fd) != 0) {
-        dial_fail(dial);
     } else if (dial->use_tls) {
         handshake_begin(dial);
+    } else if (stream_make(dial) != 0) {
+        dial_fail(dial);
     } else {
         dial_finish(dial);
     }
@@ -265,7 +293,10 @@ static struct dial *dial_make(const struct dial_net *net, const struct dial_para
     loop_timer_init(&dial->deadline, net->loop, on_deadline, dial);
     loop_task_init(&dial->task, on_task, dial);
     dial->account = params->account;
+    dial->fd = -1;
+    fair_item_init(&dial->turn, params->account, handshake_step, dial);
     race_init(&dial->race, net->loop, net->conf, params->account->uid);
+    dial->race.public_only = params->public_only;
     dial->step_us = loop_now_us(net->loop);
     return dial;
 }

@@ -6,6 +6,9 @@
  * refused; 127.0.0.1:443: ...").
  *
  *   RESOLVE -> CONNECT -> HANDSHAKE -> done
+ *
+ * A step of a handshake costs a millisecond and more, so the steps wait in the circle of the accounts
+ * (account.h), and each takes DIAL_STEP_ITEMS of the turn's budget: four steps a turn, whoever dials.
  */
 #ifndef DAEMON_NET_DIAL_H
 #define DAEMON_NET_DIAL_H
@@ -17,6 +20,8 @@
 #include "daemon/net/resolver.h"
 #include "daemon/net/stream.h"
 #include "daemon/net/tls.h"
+
+#define DIAL_STEP_ITEMS 16
 
 struct dial;
 
@@ -34,6 +39,7 @@ struct dial_params {
     struct account *account; /* whose policy and share of lookups */
     bool use_tls;
     bool verify;
+    bool public_only;             /* after a redirect from a public address: policy_check_redirect() */
     struct trust *trust;          /* a reference is taken */
     struct rqv_str key;           /* whole pool key, for tickets; copied */
     uint64_t connect_deadline_us; /* on the loop's clock, UINT64_MAX: none */

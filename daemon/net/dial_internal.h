@@ -38,6 +38,7 @@ struct race {
     struct loop *loop;
     const struct conf *conf;
     uid_t uid;
+    bool public_only; /* set by the owner: of dial_params */
     race_fn fn;
     void *owner;
     struct race_lane lanes[RACE_LANES];
@@ -47,6 +48,7 @@ struct race {
     bool over;
     unsigned attempts;
     const char *refused_rule; /* of the policy */
+    int refused_code;
     struct rqv_addr last;
     int last_errno;
     size_t tried_len;

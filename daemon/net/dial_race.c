@@ -111,7 +111,7 @@ static void race_lose(struct race *race)
 {
     race_stop(race);
     if (race->attempts == 0 && race->refused_rule) {
-        rqv_err_set(&race->err, REQIVO_E_ADDRESS_DENIED, REQIVO_PHASE_CONNECT, "%s", race->tried);
+        rqv_err_set(&race->err, race->refused_code, REQIVO_PHASE_CONNECT, "%s", race->tried);
     } else {
         rqv_err_set(&race->err, REQIVO_E_CONNECT, REQIVO_PHASE_CONNECT, "tried %s", race->tried);
         race->err.sys_errno = race->last_errno;
@@ -183,10 +183,12 @@ static void on_lane(void *owner, unsigned events)
 static bool start_one(struct race *race, struct race_lane *lane, const struct rqv_addr *addr)
 {
     const char *rule = NULL;
-    int error;
+    int error, refused = race->public_only ? policy_check_redirect(race->conf, race->uid, addr, &rule)
+                                           : policy_check_dial(race->conf, race->uid, addr, &rule);
 
-    if (policy_check_dial(race->conf, race->uid, addr, &rule) != 0) {
+    if (refused != 0) {
         race->refused_rule = rule;
+        race->refused_code = refused;
         if (!race->attempts)
             race->last = *addr;
         note(race, addr, rule);

@@ -121,6 +121,15 @@ int policy_check_dial(const struct conf *conf, uid_t uid, const struct rqv_addr 
     return 0;
 }
 
+int policy_check_redirect(const struct conf *conf, uid_t uid, const struct rqv_addr *addr,
+                          const char **ret_rule)
+{
+    if (rqv_addr_zone(addr) == RQV_ZONE_PUBLIC && !policy_address_is_own(addr))
+        return policy_check_address(conf, uid, addr, ret_rule);
+    *ret_rule = "a redirect from a public address leads to one that is not";
+    return REQIVO_E_REDIRECT_DENIED;
+}
+
 bool policy_insecure_allowed(const struct conf *conf)
 {
     if (conf->insecure >= 0)

@@ -22,10 +22,17 @@ int policy_check_address(const struct conf *conf, uid_t uid, const struct rqv_ad
 /* As above, for the moment before connect(): where loopback is refused to the user, this host's own interface
  * addresses are refused too. One datagram socket is opened and closed to learn that; nothing is sent. */
 int policy_check_dial(const struct conf *conf, uid_t uid, const struct rqv_addr *addr, const char **ret_rule);
+/* As above, for the request that a redirect from a public address asks for: nothing but public addresses, and
+ * none of this host, whatever the lists allow: REQIVO_E_REDIRECT_DENIED. security.md B3-5. */
+int policy_check_redirect(const struct conf *conf, uid_t uid, const struct rqv_addr *addr,
+                          const char **ret_rule);
 bool policy_address_is_own(const struct rqv_addr *addr);
 /* May this user turn verification off (conf->insecure)? */
 bool policy_insecure_allowed(const struct conf *conf);
 /* The zones that this user may reach, as a bit set over enum rqv_zone: K10 of the pool key. */
 uint32_t policy_zones(const struct conf *conf, uid_t uid);
+/* The same after such a redirect: a pool of its own, so that it never meets a connection dialled under a
+ * wider policy. */
+#define POLICY_ZONES_REDIRECT ((UINT32_C(1) << 31) | (1u << RQV_ZONE_PUBLIC))
 
 #endif

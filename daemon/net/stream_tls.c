@@ -124,6 +124,7 @@ static int bio_read(BIO *bio, char *out, int size)
 static int bio_write(BIO *bio, const char *bytes, int len)
 {
     struct stream *stream = BIO_get_data(bio);
+    int rc;
 
     BIO_clear_retry_flags(bio);
     if (len <= 0)
@@ -135,7 +136,10 @@ static int bio_write(BIO *bio, const char *bytes, int len)
         stream->seal_len += (size_t)len;
         return len;
     }
-    return stream_keep(stream, &stream->out, bytes, (size_t)len) == 0 ? len : -1;
+    rc = stream_keep(stream, &stream->out, bytes, (size_t)len);
+    if (rc)
+        tls_conn_refuse(tls_conn_of(stream->ssl), rc, "no memory is left for an answer to the server");
+    return rc ? -1 : len;
 }
 
 static long bio_ctrl(BIO *bio, int cmd, long number, void *pointer)
@@ -290,6 +294,8 @@ static size_t read_all(struct stream *stream, uint8_t *out, size_t size, int *re
         } else {
             code = failure(stream, n);
             if (!code)
+                code = tls_ssl_waits(stream->ssl);
+            if (!code)
                 break;
         }
         if (!code && tls_ssl_flooded(stream->ssl))
@@ -442,12 +448,15 @@ int stream_handshake(struct stream *stream, struct rqv_err *err)
     result = SSL_do_handshake(stream->ssl);
     error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(stream->ssl, result);
     rc = call_end(stream); /* an alert leaves too */
+    if (rc)
+        tls_conn_refuse(tls_conn_of(stream->ssl), rc, "no memory is left for the server's bytes");
     if (result == 1 && rc == 0) {
         stream->handshaken = true;
         stream_want(stream, 0);
         return 0;
     }
-    if (rc == 0 && error == SSL_ERROR_WANT_READ && !stream->read_code && !stream->write_code) {
+    if (rc == 0 && error == SSL_ERROR_WANT_READ && !stream->read_code && !stream->write_code &&
+        tls_ssl_waits(stream->ssl) == 0) {
         stream_want(stream, LOOP_READ);
         return -EAGAIN;
     }

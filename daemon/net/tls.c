@@ -25,6 +25,63 @@
 
 static const unsigned char alpn_offer[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
+/* ---- what it costs ---- */
+
+int tls_conn_charge(struct tls_conn *conn, size_t *part, size_t bytes)
+{
+    int rc = 0;
+
+    if (conn->account && bytes > *part)
+        rc = account_charge(conn->account, ACCOUNT_MEMORY, bytes - *part);
+    else if (conn->account && bytes < *part)
+        account_refund(conn->account, ACCOUNT_MEMORY, *part - bytes);
+    if (rc == 0)
+        *part = bytes;
+    return rc;
+}
+
+/* OpenSSL makes room for a message, and a third more, as soon as its first four bytes have come, and keeps it
+ * until the last has. How much they announced it does not tell, so this is the most that it lets pass, less
+ * the MESSAGE_ROOM that every handshake has. */
+#define MESSAGE_ROOM 16384
+
+static size_t room_for_message(const SSL *ssl, const struct tls_conn *conn)
+{
+    if (conn->checked) /* a ticket of TLS 1.3 */
+        return SSL_in_init(ssl) ? (size_t)160 * 1024 : 0;
+    switch (SSL_get_state(ssl)) {
+    case TLS_ST_CR_CERT:
+        return conn->last_message == SSL3_MT_CERTIFICATE ? 0 : CERT_LIST_MAX + 8192;
+    case TLS_ST_CR_CERT_REQ:
+        return conn->last_message == SSL3_MT_CERTIFICATE_REQUEST ? 0 : CERT_LIST_MAX + 8192;
+    case TLS_ST_CR_SESSION_TICKET:
+        return conn->last_message == SSL3_MT_NEWSESSION_TICKET ? 0 : CERT_LIST_MAX + 8192;
+    case TLS_ST_CR_KEY_EXCH:
+        return conn->last_message == SSL3_MT_SERVER_KEY_EXCHANGE ? 0 : (size_t)120 * 1024;
+    default:
+        return 0;
+    }
+}
+
+static void charge_message(struct tls_conn *conn, size_t room)
+{
+    int rc;
+
+    if (!conn->checked && room < conn->message_charged)
+        return; /* the room is kept until the handshake is over */
+    rc = tls_conn_charge(conn, &conn->message_charged, room);
+    if (rc)
+        tls_conn_refuse(conn, rc, "no memory is left for the server's message");
+}
+
+int tls_ssl_waits(SSL *ssl)
+{
+    struct tls_conn *conn = tls_conn_of(ssl);
+
+    charge_message(conn, room_for_message(ssl, conn));
+    return conn->refused;
+}
+
 /* ---- what the server sends beside data: security.md B7-5 ---- */
 
 /* NOLINTNEXTLINE(readability-function-size): the parameters are OpenSSL's choice */
@@ -39,7 +96,11 @@ static void on_message(int write, int version, int type, const void *bytes, size
         return;
     switch (type) {
     case SSL3_RT_HANDSHAKE:
-        if (first == SSL3_MT_NEWSESSION_TICKET)
+        conn->last_message = first;
+        charge_message(conn, !conn->checked && len > MESSAGE_ROOM ? len / 3 * 4 - MESSAGE_ROOM : 0);
+        if (first == SSL3_MT_CERTIFICATE)
+            tls_certs_seen(ssl, bytes, len);
+        else if (first == SSL3_MT_NEWSESSION_TICKET)
             conn->tickets++;
         else if (first == SSL3_MT_KEY_UPDATE || first == SSL3_MT_HELLO_REQUEST || conn->checked)
             conn->key_updates++;
@@ -77,9 +138,15 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
         conn->held = session;
         return 1;
     }
-    tickets_store(&conn->tls->tickets, tls_conn_key(conn), session, conn->verified_ms,
-                  loop_boot_ms(conn->tls->loop));
+    tls_conn_store(conn, session);
     return 0;
+}
+
+void tls_conn_store(struct tls_conn *conn, SSL_SESSION *session)
+{
+    struct tls_ticket_info info = {conn->account, conn->verified_ms, conn->certs_charged};
+
+    tickets_store(&conn->tls->tickets, tls_conn_key(conn), session, &info, loop_boot_ms(conn->tls->loop));
 }
 
 /* ---- making and ending ---- */
@@ -102,6 +169,7 @@ static SSL_CTX *ctx_new(void)
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_read_ahead(ctx, 0); /* stream_tls.c reads ahead for all of them in one block */
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(ctx, tls_certs_verify, NULL);
     SSL_CTX_set_verify_depth(ctx, VERIFY_DEPTH);
     SSL_CTX_set_max_cert_list(ctx, CERT_LIST_MAX);
     SSL_CTX_set_post_handshake_auth(ctx, 0);
@@ -184,6 +252,7 @@ static struct tls_conn *conn_new(struct tls *tls, const struct tls_params *param
     if (!conn)
         return NULL;
     conn->tls = tls;
+    conn->account = params->account;
     conn->verify = params->verify;
     conn->host_is_addr = params->host_is_addr;
     conn->verified_ms = loop_boot_ms(tls->loop);
@@ -193,6 +262,17 @@ static struct tls_conn *conn_new(struct tls *tls, const struct tls_params *param
     if (params->key.len)
         memcpy(conn->key, params->key.ptr, params->key.len);
     return conn;
+}
+
+static void conn_free(struct tls_conn *conn)
+{
+    if (!conn)
+        return;
+    SSL_SESSION_free(conn->held);
+    (void)tls_conn_charge(conn, &conn->base_charged, 0);
+    (void)tls_conn_charge(conn, &conn->certs_charged, 0);
+    (void)tls_conn_charge(conn, &conn->message_charged, 0);
+    free(conn);
 }
 
 /* Whom the certificate must name. A name goes into SNI too, an address never (RFC 6066 3). */
@@ -215,34 +295,36 @@ static bool set_host(SSL *ssl, struct tls_conn *conn)
 
 static void offer_ticket(SSL *ssl, struct tls_conn *conn)
 {
-    uint64_t verified_ms = 0;
+    uint64_t now_ms = loop_boot_ms(conn->tls->loop);
+    struct tls_ticket_info info = {0};
     SSL_SESSION *session;
 
     if (!conn->verify)
         return;
-    session =
-        tickets_take(&conn->tls->tickets, tls_conn_key(conn), loop_boot_ms(conn->tls->loop), &verified_ms);
+    tickets_expire(&conn->tls->tickets, now_ms);
+    session = tickets_take(&conn->tls->tickets, tls_conn_key(conn), now_ms, &info);
     if (!session)
         return;
-    if (SSL_set_session(ssl, session) == 1)
-        conn->ticket_verified_ms = verified_ms;
+    /* It brings the certificate along. */
+    if (tls_conn_charge(conn, &conn->certs_charged, info.cert_cost) == 0 &&
+        SSL_set_session(ssl, session) == 1)
+        conn->ticket_verified_ms = info.verified_ms;
     SSL_SESSION_free(session);
 }
 
 SSL *tls_ssl_new(struct tls *tls, const struct tls_params *params, struct rqv_err *err)
 {
-    SSL *ssl = SSL_new(tls->ctx);
-    struct tls_conn *conn = ssl ? conn_new(tls, params) : NULL;
+    struct tls_conn *conn = conn_new(tls, params);
+    int rc = conn ? tls_conn_charge(conn, &conn->base_charged, TLS_COST_HANDSHAKE) : -ENOMEM;
+    SSL *ssl = rc == 0 ? SSL_new(tls->ctx) : NULL;
 
-    if (!conn) {
-        SSL_free(ssl);
-        rqv_err_set(err, -ENOMEM, REQIVO_PHASE_TLS, "out of memory");
+    if (!ssl) {
+        conn_free(conn);
+        rqv_err_set(err, rc ? rc : -ENOMEM, REQIVO_PHASE_TLS, "no memory is left for a TLS connection");
         return NULL;
     }
     SSL_set_app_data(ssl, conn);
     SSL_set_connect_state(ssl);
-    if (!params->verify)
-        SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
     if (!set_host(ssl, conn) || SSL_set1_verify_cert_store(ssl, params->trust->store) != 1) {
         tls_ssl_free(ssl);
         ERR_clear_error();
@@ -265,8 +347,5 @@ void tls_ssl_free(SSL *ssl)
      * A fatal alert has spoilt it already (RFC 5246 7.2.2). */
     SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(ssl);
-    if (conn) {
-        SSL_SESSION_free(conn->held);
-        free(conn);
-    }
+    conn_free(conn);
 }

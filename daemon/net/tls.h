@@ -59,13 +59,15 @@ void trust_load_cancel(struct trust_load **load);
 
 /* What a connection is told. `key` is the whole pool key: the ticket cache's key. */
 struct tls_params {
-    struct trust *trust; /* borrowed for the call */
+    struct account *account; /* charged for what OpenSSL holds; outlives the SSL; NULL: nobody is */
+    struct trust *trust;     /* borrowed for the call */
     bool verify;
     const char *host; /* the name or numeric address to verify; SNI for names */
     bool host_is_addr;
     struct rqv_str key;
 };
-/* An SSL for a client handshake, with ticket if there is one; NULL with err filled. Free with tls_ssl_free().
+/* An SSL for a client handshake, with ticket if there is one; NULL with err filled (REQIVO_E_LIMIT_MEMORY:
+ * the account is full). Free with tls_ssl_free().
  */
 SSL *tls_ssl_new(struct tls *tls, const struct tls_params *params, struct rqv_err *err);
 void tls_ssl_free(SSL *ssl);

@@ -67,7 +67,7 @@ static int check_protocol(SSL *ssl, struct rqv_err *err)
 int tls_ssl_check(SSL *ssl, struct rqv_err *err)
 {
     struct tls_conn *conn = tls_conn_of(ssl);
-    int rc = check_protocol(ssl, err);
+    int rc = conn->refused ? tls_ssl_error(ssl, REQIVO_PHASE_TLS, err) : check_protocol(ssl, err);
 
     if (rc == 0 && conn->verify)
         rc = check_identity(ssl, conn, err);
@@ -81,9 +81,10 @@ int tls_ssl_check(SSL *ssl, struct rqv_err *err)
     if (SSL_session_reused(ssl))
         conn->verified_ms = conn->ticket_verified_ms;
     conn->checked = true;
+    (void)tls_conn_charge(conn, &conn->base_charged, TLS_COST_OPEN);
+    (void)tls_conn_charge(conn, &conn->message_charged, 0);
     if (conn->held) {
-        tickets_store(&conn->tls->tickets, tls_conn_key(conn), conn->held, conn->verified_ms,
-                      loop_boot_ms(conn->tls->loop));
+        tls_conn_store(conn, conn->held);
         SSL_SESSION_free(conn->held);
         conn->held = NULL;
     }
@@ -101,6 +102,8 @@ int tls_ssl_error(SSL *ssl, int phase, struct rqv_err *err)
         ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
 
     ERR_clear_error();
+    if (conn && conn->refused)
+        return rqv_err_set(err, conn->refused, phase, "%s: %s", conn->host, conn->refusal);
     if (refused && conn && result != X509_V_OK)
         return verdict(result, conn, err);
     if (tls_ssl_flooded(ssl))

@@ -5,7 +5,8 @@
  *
  *   map: pool key -> bucket { newest ... oldest }, <= 4      lru: all tickets, oldest first, <= 1024
  *
- * security.md B7-3. A server sizes what is in here: at most 1024 x 8 KiB, whoever connects.
+ * security.md B7-3. A server sizes what is in here: at most 1024 x 8 KiB, a quarter of it for one uid, which
+ * is charged for its part.
  */
 #include "daemon/net/tls_internal.h"
 
@@ -26,11 +27,18 @@ struct ticket {
     struct rqv_list node; /* in its bucket */
     struct rqv_list lru_node;
     struct ticket_bucket *bucket;
-    uint64_t verified_ms, until_ms;
+    struct tls_ticket_info info; /* with a reference to the account */
+    uint64_t until_ms;
     bool once; /* TLS 1.3 */
     size_t len;
     unsigned char bytes[];
 };
+
+/* With its share of a bucket: at most a bucket, and its key, for itself. */
+static size_t ticket_size(size_t len)
+{
+    return sizeof(struct ticket) + len + sizeof(struct ticket_bucket) + TLS_TICKET_KEY_COST;
+}
 
 void tickets_init(struct tls_tickets *tickets, const uint64_t hash_key[2])
 {
@@ -45,6 +53,19 @@ void tickets_done(struct tls_tickets *tickets)
     rqv_map_done(&tickets->map);
 }
 
+/* Of no list. */
+static void ticket_discard(struct ticket *ticket)
+{
+    size_t size = ticket_size(ticket->len);
+
+    if (ticket->info.account) {
+        account_refund(ticket->info.account, ACCOUNT_MEMORY, size);
+        account_release(&ticket->info.account);
+    }
+    OPENSSL_cleanse(ticket->bytes, ticket->len);
+    free(ticket);
+}
+
 static void ticket_free(struct tls_tickets *tickets, struct ticket *ticket)
 {
     struct ticket_bucket *bucket = ticket->bucket;
@@ -52,8 +73,7 @@ static void ticket_free(struct tls_tickets *tickets, struct ticket *ticket)
     rqv_list_remove(&ticket->node);
     rqv_list_remove(&ticket->lru_node);
     tickets->count--;
-    OPENSSL_cleanse(ticket->bytes, ticket->len);
-    free(ticket);
+    ticket_discard(ticket);
     if (--bucket->count == 0) {
         rqv_map_del(&tickets->map, &bucket->node);
         free(bucket);
@@ -92,7 +112,28 @@ static struct ticket_bucket *bucket_make(struct tls_tickets *tickets, struct rqv
     return bucket;
 }
 
-static struct ticket *ticket_encode(SSL_SESSION *session)
+/* Charged, and the account held. */
+static struct ticket *ticket_make(size_t len, const struct tls_ticket_info *info)
+{
+    struct account *account = NULL;
+    struct ticket *ticket;
+
+    if (info->account && account_charge(info->account, ACCOUNT_MEMORY, ticket_size(len)) != 0)
+        return NULL;
+    ticket = calloc(1, sizeof(*ticket) + len);
+    if (!ticket || (info->account && account_get(info->account->all, info->account->uid, &account) != 0)) {
+        if (info->account)
+            account_refund(info->account, ACCOUNT_MEMORY, ticket_size(len));
+        free(ticket);
+        return NULL;
+    }
+    ticket->info = *info;
+    ticket->info.account = account;
+    ticket->len = len;
+    return ticket;
+}
+
+static struct ticket *ticket_encode(SSL_SESSION *session, const struct tls_ticket_info *info)
 {
     int len = i2d_SSL_SESSION(session, NULL);
     struct ticket *ticket;
@@ -100,13 +141,32 @@ static struct ticket *ticket_encode(SSL_SESSION *session)
 
     if (len <= 0 || len > TLS_TICKET_BYTES_MAX)
         return NULL;
-    ticket = calloc(1, sizeof(*ticket) + (size_t)len);
+    ticket = ticket_make((size_t)len, info);
     if (!ticket)
         return NULL;
     at = ticket->bytes;
-    ticket->len = (size_t)i2d_SSL_SESSION(session, &at);
+    i2d_SSL_SESSION(session, &at);
     ticket->once = SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION;
     return ticket;
+}
+
+/* So that nobody pushes out what all the others keep. */
+static void make_room_of(struct tls_tickets *tickets, const struct account *account)
+{
+    struct ticket *oldest = NULL;
+    size_t count = 0;
+
+    rqv_list_for_each (node, &tickets->lru) {
+        struct ticket *ticket = RQV_LIST_OF(node, struct ticket, lru_node);
+
+        if (ticket->info.account != account)
+            continue;
+        if (!oldest)
+            oldest = ticket;
+        count++;
+    }
+    if (count >= TLS_TICKETS_UID_MAX)
+        ticket_free(tickets, oldest);
 }
 
 /* Room first, so that the bucket found afterwards cannot vanish. */
@@ -122,15 +182,18 @@ static void make_room(struct tls_tickets *tickets, struct rqv_str key, bool once
 }
 
 void tickets_store(struct tls_tickets *tickets, struct rqv_str key, SSL_SESSION *session,
-                   uint64_t verified_ms, uint64_t now_ms)
+                   const struct tls_ticket_info *info, uint64_t now_ms)
 {
     uint64_t hint_ms = (uint64_t)SSL_SESSION_get_timeout(session) * 1000u;
     struct ticket_bucket *bucket;
     struct ticket *ticket;
 
-    if (!SSL_SESSION_is_resumable(session) || now_ms - verified_ms >= TLS_TICKET_LIFE_MS)
+    if (!SSL_SESSION_is_resumable(session) || now_ms - info->verified_ms >= TLS_TICKET_LIFE_MS)
         return;
-    ticket = ticket_encode(session);
+    tickets_expire(tickets, now_ms);
+    if (info->account)
+        make_room_of(tickets, info->account);
+    ticket = ticket_encode(session, info);
     if (!ticket)
         return;
     make_room(tickets, key, ticket->once);
@@ -138,11 +201,10 @@ void tickets_store(struct tls_tickets *tickets, struct rqv_str key, SSL_SESSION 
     if (!bucket)
         bucket = bucket_make(tickets, key);
     if (!bucket) {
-        free(ticket);
+        ticket_discard(ticket);
         return;
     }
-    ticket->verified_ms = verified_ms;
-    ticket->until_ms = verified_ms + TLS_TICKET_LIFE_MS;
+    ticket->until_ms = info->verified_ms + TLS_TICKET_LIFE_MS;
     if (now_ms + hint_ms < ticket->until_ms)
         ticket->until_ms = now_ms + hint_ms;
     ticket->bucket = bucket;
@@ -153,7 +215,7 @@ void tickets_store(struct tls_tickets *tickets, struct rqv_str key, SSL_SESSION 
 }
 
 SSL_SESSION *tickets_take(struct tls_tickets *tickets, struct rqv_str key, uint64_t now_ms,
-                          uint64_t *ret_verified_ms)
+                          struct tls_ticket_info *ret_info)
 {
     struct ticket_bucket *bucket;
 
@@ -164,7 +226,7 @@ SSL_SESSION *tickets_take(struct tls_tickets *tickets, struct rqv_str key, uint6
 
         if (ticket->until_ms > now_ms) {
             session = d2i_SSL_SESSION(NULL, &at, (long)ticket->len);
-            *ret_verified_ms = ticket->verified_ms;
+            *ret_info = ticket->info;
         }
         if (!session || ticket->once)
             ticket_free(tickets, ticket);
@@ -181,4 +243,14 @@ void tickets_drop(struct tls_tickets *tickets, struct rqv_str key)
 
     while ((bucket = bucket_find(tickets, key)))
         ticket_free(tickets, RQV_LIST_OF(rqv_list_first(&bucket->tickets), struct ticket, node));
+}
+
+/* Oldest first: one that a server wants forgotten early is met when it is the oldest, or looked for. */
+void tickets_expire(struct tls_tickets *tickets, uint64_t now_ms)
+{
+    struct rqv_list *node;
+
+    while ((node = rqv_list_first(&tickets->lru)) &&
+           RQV_LIST_OF(node, struct ticket, lru_node)->until_ms <= now_ms)
+        ticket_free(tickets, RQV_LIST_OF(node, struct ticket, lru_node));
 }

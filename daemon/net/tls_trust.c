@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TRUST_SYSTEM_FILE "/etc/ssl/certs/ca-certificates.crt"
@@ -48,9 +49,15 @@ static int parse_into(X509_STORE *store, BIO *bio, unsigned *ret_count, char *de
     X509 *cert;
 
     while ((cert = PEM_read_bio_X509(bio, NULL, no_password, NULL))) {
+        bool cheap = tls_key_is_cheap(X509_get0_pubkey(cert));
         int added = X509_STORE_add_cert(store, cert); /* twice the same is fine since OpenSSL 1.1.1 */
 
         X509_free(cert);
+        if (!cheap) {
+            snprintf(detail, size, "certificate %u has a key that is too large or of no kind in use",
+                     count + 1);
+            return REQIVO_E_TRUST;
+        }
         if (!added) {
             snprintf(detail, size, "certificate %u cannot be used", count + 1);
             return REQIVO_E_TRUST;
@@ -168,15 +175,21 @@ static struct trust *trust_find(struct tls *tls, const uint8_t id[36])
 
 /* ---- the system's ---- */
 
+/* REQIVO_E_TRUST: a FIFO or a device, which may never come to an end. */
 static int read_file(const char *path, struct rqv_buf *buf)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
     uint8_t *room;
     ssize_t n;
     int rc = 0;
 
     if (fd < 0)
         return -errno;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return REQIVO_E_TRUST;
+    }
     do {
         rc = rqv_buf_reserve(buf, 65536, &room);
         n = rc ? 0 : read(fd, room, 65536);
@@ -204,7 +217,8 @@ int trust_system_load(struct tls *tls, const char *ca_file, struct rqv_err *err)
     rqv_buf_init(&pem, TRUST_SYSTEM_MAX);
     rc = read_file(path, &pem);
     if (rc)
-        snprintf(detail, sizeof(detail), "%s", rqv_err_text(rc));
+        snprintf(detail, sizeof(detail), "%s",
+                 rc == REQIVO_E_TRUST ? "it is no regular file" : rqv_err_text(rc));
     else
         rc = trust_parse(content_of(&pem), named, &store, detail, sizeof(detail));
     if (rc == 0 && rqv_buf_len(&pem) == 0)

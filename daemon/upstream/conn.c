@@ -15,6 +15,7 @@
 #define CONN_OUT_MAX 524288 /* a head and what the exchange lets wait; never reached by its own rules */
 
 static void conn_flush(void *owner);
+static bool conn_turn(void *owner);
 
 static void conn_reap(void *owner)
 {
@@ -31,10 +32,13 @@ int conn_new(struct pool *pool, struct conn **ret_conn)
     conn->pool = pool;
     conn->id = ++origins->next_conn_id;
     rqv_list_init(&conn->node);
+    rqv_list_init(&conn->unused);
     rqv_list_init(&conn->idle_lru);
+    rqv_list_init(&conn->idle_own);
     queue_init(&conn->in, pool->account, LOOP_SCRATCH);
     queue_init(&conn->out, pool->account, CONN_OUT_MAX);
     rqv_http1_init(&conn->decoder, &origins->limits, &origins->fields);
+    fair_item_init(&conn->turn, pool->account, conn_turn, conn);
     loop_task_init(&conn->flush, conn_flush, conn);
     loop_task_init(&conn->reap, conn_reap, conn);
     conn->idle_limit_ms = UINT64_MAX;
@@ -52,6 +56,7 @@ void conn_shut(struct conn *conn)
         stream_free(&conn->stream);
     queue_done(&conn->in);
     queue_done(&conn->out);
+    fair_drop(&conn->turn);
     loop_task_drop(&conn->flush);
     loop_task_queue(conn->pool->origins->loop, &conn->reap, LOOP_FREE);
 }
@@ -90,7 +95,20 @@ void conn_watch(struct conn *conn)
     stream_want(conn->stream, LOOP_READ);
 }
 
+void conn_expire(struct conn *conn)
+{
+    fair_queue(&conn->turn); /* with nothing in `ready` */
+}
+
 /* ---- errors and ends ---- */
+
+/* Nothing that the socket says is of interest any more, what it has said included. */
+static void conn_silence(struct conn *conn)
+{
+    conn->ready = 0;
+    fair_drop(&conn->turn);
+    stream_want(conn->stream, 0);
+}
 
 static void lease_fail(struct conn *conn, int code, int phase, const char *detail)
 {
@@ -101,7 +119,7 @@ static void lease_fail(struct conn *conn, int code, int phase, const char *detai
     err.sent = conn->written ? REQIVO_SENT_UNKNOWN : REQIVO_SENT_NO;
     memcpy(err.address, conn->address, sizeof err.address);
     conn->reusable = false;
-    stream_want(conn->stream, 0);
+    conn_silence(conn);
     conn->lease->events->on_error(conn->lease, &err);
 }
 
@@ -170,7 +188,7 @@ static void conn_end(struct conn *conn, bool leftover)
 {
     if (leftover || queue_len(&conn->out) > 0 || stream_write_pending(conn->stream) || conn->write_failed)
         conn->reusable = false;
-    stream_want(conn->stream, 0);
+    conn_silence(conn);
     conn->lease->events->on_end(conn->lease);
 }
 
@@ -231,6 +249,13 @@ static void conn_unasked(struct conn *conn)
                    "the connection was closed before the request was written");
 }
 
+static void conn_arm(struct conn *conn)
+{
+    bool write = !conn->write_failed && (queue_len(&conn->out) > 0 || stream_write_pending(conn->stream));
+
+    stream_want(conn->stream, (conn->paused ? 0 : LOOP_READ) | (write ? LOOP_WRITE : 0));
+}
+
 /* One read, and everything that it completes. */
 static void conn_readable(struct conn *conn)
 {
@@ -243,7 +268,7 @@ static void conn_readable(struct conn *conn)
 
     if (window == 0) {
         conn->paused = true;
-        stream_want(conn->stream, 0);
+        conn_arm(conn);
         return;
     }
     if (size > window)
@@ -268,13 +293,6 @@ static void conn_readable(struct conn *conn)
 }
 
 /* ---- writing ---- */
-
-static void conn_arm(struct conn *conn)
-{
-    bool write = !conn->write_failed && (queue_len(&conn->out) > 0 || stream_write_pending(conn->stream));
-
-    stream_want(conn->stream, (conn->paused ? 0 : LOOP_READ) | (write ? LOOP_WRITE : 0));
-}
 
 static void conn_write_broke(struct conn *conn, int code)
 {
@@ -323,17 +341,34 @@ static void conn_flush(void *owner)
         conn->lease->events->on_written(conn->lease);
 }
 
+/* ---- readiness ---- */
+
 static void conn_ready(void *owner, unsigned events)
 {
     struct conn *conn = owner;
 
-    if (conn->state == CONN_IDLE) {
-        if (!stream_is_tls(conn->stream) || !conn_is_quiet(conn)) {
-            log_debug("connection %llu to %s ended while idle", (unsigned long long)conn->id, conn->address);
-            pool_close_conn(conn);
-        }
+    conn->ready |= events;
+    fair_serve(&conn->turn);
+}
+
+static void conn_turn_idle(struct conn *conn, unsigned events)
+{
+    if (events != 0 && stream_is_tls(conn->stream) && conn_is_quiet(conn))
         return;
-    }
+    log_debug("connection %llu to %s %s", (unsigned long long)conn->id, conn->address,
+              events != 0 ? "ended while idle" : "is too old");
+    pool_close_conn(conn);
+}
+
+/* What the kernel still has makes the socket ready at the next poll, so there is never more to ask for. */
+static bool conn_turn(void *owner)
+{
+    struct conn *conn = owner;
+    unsigned events = conn->ready;
+
+    conn->ready = 0;
+    if (conn->state == CONN_IDLE)
+        conn_turn_idle(conn, events);
     if (conn->state == CONN_LEASED && (events & LOOP_READ)) {
         if (conn->written)
             conn_readable(conn);
@@ -341,7 +376,8 @@ static void conn_ready(void *owner, unsigned events)
             conn_unasked(conn);
     }
     if (conn->state == CONN_LEASED && (events & LOOP_WRITE))
-        loop_task_queue(conn->pool->origins->loop, &conn->flush, LOOP_FLUSH_UPSTREAM);
+        conn_flush(conn);
+    return false;
 }
 
 void conn_attach(struct conn *conn, struct dial_result *result)
@@ -355,6 +391,7 @@ void conn_attach(struct conn *conn, struct dial_result *result)
     conn->connect_us = result->connect_us;
     conn->tls_us = result->tls_us;
     memcpy(conn->address, result->address, sizeof conn->address);
+    conn->is_public = rqv_addr_zone(&result->addr) == RQV_ZONE_PUBLIC;
     conn->born_ms = conn->idle_since_ms = loop_boot_ms(loop);
     stream_set_owner(conn->stream, conn_ready, conn);
 }

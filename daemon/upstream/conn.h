@@ -10,12 +10,14 @@
  * A lease is the right to use it: verbs go down (send_head, send_body, want, release, discard), events come
  * up (struct lease_events). The exchange never sees HTTP/1 bytes, so that another protocol can stand below
  * the same verbs.
+ * Readiness only queues the conn at its account; one read, at most 128 KiB, is done when its turn comes.
  */
 #ifndef DAEMON_UPSTREAM_CONN_H
 #define DAEMON_UPSTREAM_CONN_H
 
 #include "common/err.h"
 #include "common/list.h"
+#include "daemon/base/account.h"
 #include "daemon/base/queue.h"
 #include "daemon/net/dial.h"
 #include "daemon/upstream/key.h"
@@ -56,7 +58,9 @@ struct lease {
 
 struct conn {
     struct rqv_list node;     /* of the pool's list of its state */
-    struct rqv_list idle_lru; /* of origins: all idle connections, oldest first */
+    struct rqv_list unused;   /* IDLE and never leased: of pool->unused */
+    struct rqv_list idle_lru; /* IDLE: of origins, oldest first */
+    struct rqv_list idle_own; /* IDLE: the same of the account alone */
     struct pool *pool;
     enum conn_state state;
     uint64_t id; /* never reused */
@@ -66,6 +70,8 @@ struct conn {
     struct lease *lease;
     struct queue in, out;
     struct rqv_http1_decoder decoder;
+    struct fair_item turn; /* the socket is ready, or the connection is to be closed */
+    unsigned ready;        /* LOOP_READ, LOOP_WRITE: since its last turn */
     struct loop_task flush, reap;
     uint64_t born_ms, idle_since_ms; /* CLOCK_BOOTTIME */
     uint64_t idle_limit_ms;          /* the server's Keep-Alive: timeout, less a second; UINT64_MAX */
@@ -75,6 +81,7 @@ struct conn {
     bool ended;        /* the response is complete */
     bool reusable;     /* and says that the connection may go on */
     bool paused;       /* window() was 0 */
+    bool is_public;    /* the zone of the address that is connected */
     uint64_t dns_us, connect_us, tls_us;
     char address[RQV_ADDRESS_MAX];
     uint16_t key_len;
@@ -89,7 +96,8 @@ void conn_shut(struct conn *conn); /* closes the socket, gives back all memory b
 
 /* Nothing waits on it and it is neither too old nor used too often: may it be handed out now? */
 bool conn_is_fit(struct conn *conn);
-void conn_watch(struct conn *conn); /* IDLE: any byte of the server closes it */
+void conn_watch(struct conn *conn);  /* IDLE: any byte of the server closes it */
+void conn_expire(struct conn *conn); /* IDLE: closed when its turn comes, unless it is leased before */
 int conn_lease(struct conn *conn,
                struct lease *lease); /* LEASED: 0, or REQIVO_E_INTERNAL when the keys differ */
 

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* origins - see origins.h. */
+/*
+ * origins - see origins.h. Whatever happens to one connection costs the same however many pools and
+ * connections there are: what is looked for is at the head of a list, and the sweep takes some pools at a
+ * time.
+ */
 #include "daemon/upstream/origins.h"
 
 #include "daemon/base/log.h"
 
 #include <string.h>
 
-#define SWEEP_US 250000 /* the grain of idle and age limits; at hand-out they are exact */
+#define SWEEP_US    250000 /* the grain of idle and age limits; at hand-out they are exact */
+#define SWEEP_POOLS 64     /* in one go: where there are more, it comes so much more often */
+#define ROOM_LOOK   64     /* connections of strangers that are looked at to make room */
 
 static void origins_sweep(void *owner);
 
@@ -43,8 +49,11 @@ void origins_done(struct origins *origins)
 
 static void sweep_arm(struct origins *origins)
 {
+    size_t pools = rqv_map_count(&origins->map);
+    uint64_t wait_us = pools > SWEEP_POOLS ? (uint64_t)SWEEP_US * SWEEP_POOLS / pools : SWEEP_US;
+
     if (origins->sweep.at_us == UINT64_MAX)
-        loop_timer_at(&origins->sweep, loop_now_us(origins->loop) + SWEEP_US);
+        loop_timer_at(&origins->sweep, loop_now_us(origins->loop) + (wait_us < 1000 ? 1000 : wait_us));
 }
 
 int origins_get(struct origins *origins, const struct pool_params *params, struct pool **ret_pool)
@@ -74,14 +83,19 @@ int origins_get(struct origins *origins, const struct pool_params *params, struc
     return 0;
 }
 
-bool origins_make_room(struct origins *origins, struct account *account, const struct pool *except)
-{
-    size_t all = account->all->limit_all[ACCOUNT_CONNS], used = account->used[ACCOUNT_CONNS];
-    bool own_limit = used >= account->all->limit_uid[ACCOUNT_CONNS] || used >= all - all / 4;
+/* ---- limits ---- */
 
-    rqv_list_for_each (node, &origins->idle_lru) {
-        struct conn *conn = RQV_LIST_OF(node, struct conn, idle_lru);
-        if (conn->pool == except || (own_limit && conn->pool->account != account))
+static bool own_limit(const struct account *account)
+{
+    return account->used[ACCOUNT_CONNS] >= account->all->limit_uid[ACCOUNT_CONNS];
+}
+
+/* Closes the oldest of the account's own idle connections that is not of `except`. */
+static bool close_own(struct account *account, const struct pool *except)
+{
+    rqv_list_for_each (node, &account->idle_conns) {
+        struct conn *conn = RQV_LIST_OF(node, struct conn, idle_own);
+        if (conn->pool == except)
             continue;
         pool_close_conn(conn);
         return true;
@@ -89,24 +103,100 @@ bool origins_make_room(struct origins *origins, struct account *account, const s
     return false;
 }
 
+/* The total, or a share of it, is in the way: those who hold less keep what they have. Only so many are
+ * looked at, since strangers choose how many there are. */
+static bool close_oldest(struct origins *origins, const struct account *account, const struct pool *except)
+{
+    unsigned looked = 0;
+
+    rqv_list_for_each (node, &origins->idle_lru) {
+        struct conn *conn = RQV_LIST_OF(node, struct conn, idle_lru);
+        const struct account *holder = conn->pool->account;
+        if (looked++ == ROOM_LOOK)
+            break;
+        if (conn->pool == except ||
+            (holder != account && holder->used[ACCOUNT_CONNS] < account->used[ACCOUNT_CONNS]))
+            continue;
+        pool_close_conn(conn);
+        return true;
+    }
+    return false;
+}
+
+bool origins_make_room(struct origins *origins, struct account *account, const struct pool *except)
+{
+    if (!own_limit(account) && close_oldest(origins, account, except))
+        return true;
+    return close_own(account, except);
+}
+
+void origins_starve(struct pool *pool)
+{
+    struct account *account = pool->account;
+
+    if (rqv_list_empty(&pool->starved_node))
+        rqv_list_append(&account->starved_pools, &pool->starved_node);
+    if (rqv_list_empty(&account->starved_node))
+        rqv_list_append(&pool->origins->starved, &account->starved_node);
+}
+
+void origins_feed_no_more(struct pool *pool)
+{
+    rqv_list_remove(&pool->starved_node);
+    if (rqv_list_empty(&pool->account->starved_pools))
+        rqv_list_remove(&pool->account->starved_node);
+}
+
+static bool can_have_one(struct origins *origins, struct account *account)
+{
+    if (account_check(account, ACCOUNT_CONNS, 1) == 0)
+        return true;
+    return !rqv_list_empty(own_limit(account) ? &account->idle_conns : &origins->idle_lru);
+}
+
+/* The first of the account's pools that still needs one. */
+static void feed(struct account *account)
+{
+    struct rqv_list *node;
+
+    while ((node = rqv_list_first(&account->starved_pools))) {
+        struct pool *pool = RQV_LIST_OF(node, struct pool, starved_node);
+        origins_feed_no_more(pool);
+        if (pool->waiters.count > 0) {
+            fair_queue(&pool->match);
+            break;
+        }
+    }
+}
+
 void origins_conn_gone(struct origins *origins)
 {
     rqv_list_for_each_safe (node, next, &origins->starved) {
-        struct pool *pool = RQV_LIST_OF(node, struct pool, starved_node);
-        rqv_list_remove(node);
-        if (pool->waiters.count > 0)
-            loop_task_queue(origins->loop, &pool->match, LOOP_WORK);
+        struct account *account = RQV_LIST_OF(node, struct account, starved_node);
+        if (can_have_one(origins, account))
+            feed(account);
     }
 }
 
 void origins_idle(struct origins *origins, struct conn *conn)
 {
     rqv_list_append(&origins->idle_lru, &conn->idle_lru);
+    rqv_list_append(&conn->pool->account->idle_conns, &conn->idle_own);
     sweep_arm(origins);
-    /* A pool that waits for a limit may have this one closed to make room. */
-    if (!rqv_list_empty(&origins->starved))
+    /* A pool that waits for a limit may have this one closed to make room, unless its own pool has use for
+     * it.
+     */
+    if (conn->pool->waiters.count == 0 && !rqv_list_empty(&origins->starved))
         origins_conn_gone(origins);
 }
+
+void origins_not_idle(struct conn *conn)
+{
+    rqv_list_remove(&conn->idle_lru);
+    rqv_list_remove(&conn->idle_own);
+}
+
+/* ---- the sweep ---- */
 
 /* A uid whose last program left `linger` ago keeps nothing. */
 static bool account_left(const struct origins *origins, const struct account *account)
@@ -115,31 +205,35 @@ static bool account_left(const struct origins *origins, const struct account *ac
            loop_now_us(origins->loop) - account->unused_since_us > (uint64_t)origins->conf->linger_ms * 1000;
 }
 
-static void sweep_conns(struct origins *origins, uint64_t now)
+static void sweep_pool(struct origins *origins, struct pool *pool)
 {
-    rqv_list_for_each_safe (node, next, &origins->idle_lru) {
-        struct conn *conn = RQV_LIST_OF(node, struct conn, idle_lru);
+    const struct conf *conf = origins->conf;
+    uint64_t now = loop_boot_ms(origins->loop);
+    bool left = account_left(origins, pool->account);
+
+    rqv_list_for_each (node, &pool->conns[CONN_IDLE]) {
+        struct conn *conn = RQV_LIST_OF(node, struct conn, node);
         uint64_t idle = now - conn->idle_since_ms;
-        if (idle >= origins->conf->pool_idle_ms || idle >= conn->idle_limit_ms ||
-            now - conn->born_ms >= origins->conf->pool_age_ms || account_left(origins, conn->pool->account))
-            pool_close_conn(conn);
+        if (left || idle >= conf->pool_idle_ms || idle >= conn->idle_limit_ms ||
+            now - conn->born_ms >= conf->pool_age_ms)
+            conn_expire(conn);
     }
+    if (pool->waiters.count > 0)
+        fair_queue(&pool->match); /* a hold-down may have ended */
+    else if (pool_conns(pool) == 0 && (left || now - pool->unused_since_ms > conf->linger_ms))
+        origins_drop_pool(origins, pool);
 }
 
 static void origins_sweep(void *owner)
 {
     struct origins *origins = owner;
-    uint64_t now = loop_boot_ms(origins->loop);
+    size_t pools = rqv_map_count(&origins->map);
 
-    sweep_conns(origins, now);
-    rqv_list_for_each_safe (node, next, &origins->pools) {
-        struct pool *pool = RQV_LIST_OF(node, struct pool, all_node);
-        bool unused = pool_conns(pool) == 0 && pool->waiters.count == 0;
-        if (unused &&
-            (now - pool->unused_since_ms > origins->conf->linger_ms || account_left(origins, pool->account)))
-            origins_drop_pool(origins, pool);
-        else if (pool->waiters.count > 0)
-            loop_task_queue(origins->loop, &pool->match, LOOP_WORK); /* a hold-down may have ended */
+    for (size_t i = 0; i < pools && i < SWEEP_POOLS; i++) {
+        struct pool *pool = RQV_LIST_OF(rqv_list_first(&origins->pools), struct pool, all_node);
+        rqv_list_remove(&pool->all_node);
+        rqv_list_append(&origins->pools, &pool->all_node);
+        sweep_pool(origins, pool);
     }
     loop_timer_stop(&origins->sweep);
     if (!rqv_list_empty(&origins->pools))

@@ -15,9 +15,9 @@ struct origins {
     struct loop *loop;
     struct rqv_map map;
     struct pool *latest;      /* found last; NULL: none */
-    struct rqv_list pools;    /* all of them */
+    struct rqv_list pools;    /* all of them, in the order in which the sweep comes to them */
     struct rqv_list idle_lru; /* all idle connections, oldest first */
-    struct rqv_list starved;  /* pools that wait for a limit */
+    struct rqv_list starved;  /* accounts with pools that wait for a limit */
     struct loop_timer sweep;
     struct rqv_http1_limits limits;
     struct rqv_fields fields; /* scratch of all decoders */
@@ -33,11 +33,16 @@ void origins_done(struct origins *origins);
 int origins_get(struct origins *origins, const struct pool_params *params, struct pool **ret_pool);
 
 /* Closes the oldest idle connection that stands in the way of one more for `account`: of that account when
- * its own limit is reached, of anybody when the total is. `except` keeps its connections. True when one was
- * closed. */
+ * its own limit is reached, else also of one that holds no fewer. `except` keeps its connections. True when
+ * one was closed. */
 bool origins_make_room(struct origins *origins, struct account *account, const struct pool *except);
-/* A connection is gone: pools that waited for a limit try again. */
+/* `pool` waits for a limit of connections: its turn comes when one is gone, or idle so that it can make room.
+ */
+void origins_starve(struct pool *pool);
+void origins_feed_no_more(struct pool *pool); /* harmless when it does not wait */
+/* There is room for one more connection: one pool of each account that can use it tries again. */
 void origins_conn_gone(struct origins *origins);
-void origins_idle(struct origins *origins, struct conn *conn); /* became idle: the sweep knows it */
+void origins_idle(struct origins *origins, struct conn *conn); /* became idle */
+void origins_not_idle(struct conn *conn);
 
 #endif

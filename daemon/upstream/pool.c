@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void pool_match(void *owner);
+#define MATCH_STEPS 16 /* in one go: leases given, dials begun, failures told */
+
+static bool pool_match(void *owner);
 
 /* The one mover: list, count and state change together. */
 static void conn_set_state(struct conn *conn, enum conn_state state)
@@ -22,7 +24,10 @@ static void conn_set_state(struct conn *conn, enum conn_state state)
         rqv_list_remove(&conn->node);
         pool->count[conn->state]--;
     }
-    rqv_list_remove(&conn->idle_lru);
+    if (conn->state == CONN_IDLE) {
+        rqv_list_remove(&conn->unused);
+        origins_not_idle(conn);
+    }
     log_debug("connection %llu: state %d to %d", (unsigned long long)conn->id, conn->state, state);
     conn->state = state;
     if (state == CONN_CLOSED)
@@ -31,6 +36,8 @@ static void conn_set_state(struct conn *conn, enum conn_state state)
     pool->count[state]++;
     if (state == CONN_IDLE) {
         conn->idle_since_ms = loop_boot_ms(pool->origins->loop);
+        if (conn->uses == 0)
+            rqv_list_prepend(&pool->unused, &conn->unused);
         origins_idle(pool->origins, conn);
     }
 }
@@ -55,14 +62,17 @@ int pool_new(struct origins *origins, const struct pool_params *params, struct p
     pool->literal = params->literal;
     pool->use_tls = params->use_tls;
     pool->verify = params->verify;
+    pool->public_only = params->public_only;
     pool->trust = params->trust ? trust_ref(params->trust) : NULL;
     for (int state = 0; state < CONN_STATES; state++)
         rqv_list_init(&pool->conns[state]);
+    rqv_list_init(&pool->unused);
     rqv_list_init(&pool->all_node);
     rqv_list_init(&pool->starved_node);
     waitq_init(&pool->waiters);
-    loop_task_init(&pool->match, pool_match, pool);
+    fair_item_init(&pool->match, pool->account, pool_match, pool);
     pool->unused_since_ms = loop_boot_ms(origins->loop);
+    account_roll_join(pool->account, ROLL_POOLS, &pool->roll, pool);
     *ret_pool = pool;
     return 0;
 }
@@ -77,9 +87,10 @@ void pool_free(struct pool **pool_place)
     for (int state = 0; state < CONN_CLOSED; state++)
         rqv_list_for_each_safe (node, next, &pool->conns[state])
             pool_close_conn(RQV_LIST_OF(node, struct conn, node));
-    loop_task_drop(&pool->match);
+    fair_drop(&pool->match);
     rqv_list_remove(&pool->all_node);
-    rqv_list_remove(&pool->starved_node);
+    account_roll_leave(pool->account, ROLL_POOLS, &pool->roll);
+    origins_feed_no_more(pool);
     waitq_done(&pool->waiters);
     if (pool->trust)
         trust_unref(&pool->trust);
@@ -96,7 +107,7 @@ unsigned pool_conns(const struct pool *pool)
 static void pool_wake(struct pool *pool)
 {
     if (pool->waiters.count > 0)
-        loop_task_queue(pool->origins->loop, &pool->match, LOOP_WORK);
+        fair_queue(&pool->match);
 }
 
 void pool_close_conn(struct conn *conn)
@@ -119,20 +130,26 @@ void pool_close_conn(struct conn *conn)
     pool_wake(pool);
 }
 
-void pool_close_idle(struct pool *pool)
-{
-    rqv_list_for_each_safe (node, next, &pool->conns[CONN_IDLE])
-        pool_close_conn(RQV_LIST_OF(node, struct conn, node));
-}
-
 /* ---- dialling ---- */
+
+/* `waiter` has no need of its dial any more. It goes on, at the end of the list, where the next who waits
+ * finds it. */
+static void waiter_leave_dial(struct waiter *waiter)
+{
+    struct conn *conn = waiter->dialing;
+
+    waiter->dialing = NULL;
+    if (!conn)
+        return;
+    conn->initiator = NULL;
+    rqv_list_remove(&conn->node);
+    rqv_list_append(&conn->pool->conns[CONN_DIALING], &conn->node);
+}
 
 static void waiter_fail(struct waiter *waiter, const struct rqv_err *err)
 {
     waitq_remove(&waiter->wait);
-    if (waiter->dialing)
-        waiter->dialing->initiator = NULL;
-    waiter->dialing = NULL;
+    waiter_leave_dial(waiter);
     waiter->on_fail(waiter, err);
 }
 
@@ -146,20 +163,14 @@ static bool is_held_down(int code)
 /* The first in serving order on whose behalf nothing is dialled. */
 static struct waiter *first_undialled(const struct pool *pool)
 {
-    for (struct wait_node *node = waitq_first(&pool->waiters); node; node = waitq_next(node)) {
+    struct wait_look look;
+
+    for (struct wait_node *node = waitq_look(&look, &pool->waiters); node; node = waitq_next(&look)) {
         struct waiter *waiter = RQV_LIST_OF(node, struct waiter, wait);
         if (!waiter->dialing)
             return waiter;
     }
     return NULL;
-}
-
-static void fail_undialled(struct pool *pool, const struct rqv_err *err)
-{
-    struct waiter *waiter;
-
-    while ((waiter = first_undialled(pool)) != NULL)
-        waiter_fail(waiter, err);
 }
 
 static void dial_failed(struct pool *pool, struct waiter *initiator, const struct rqv_err *err)
@@ -174,9 +185,7 @@ static void dial_failed(struct pool *pool, struct waiter *initiator, const struc
     }
     if (initiator)
         waiter_fail(initiator, err);
-    if (is_held_down(err->code) && pool->count[CONN_LEASED] + pool->count[CONN_IDLE] == 0)
-        fail_undialled(pool, err);
-    pool_wake(pool);
+    pool_wake(pool); /* held down, the others who wait fail with this error too */
 }
 
 static void on_dialled(void *owner, struct dial_result *result)
@@ -214,6 +223,8 @@ static uint64_t connect_deadline(const struct pool *pool, const struct waiter *w
 /* A dial whose waiter has no need of it any more: it goes on, by the heir's time limit. */
 static void dial_inherit(struct pool *pool, struct conn *conn, struct waiter *heir)
 {
+    rqv_list_remove(&conn->node);
+    rqv_list_prepend(&pool->conns[CONN_DIALING], &conn->node);
     conn->initiator = heir;
     heir->dialing = conn;
     dial_set_deadline(conn->dial, connect_deadline(pool, heir));
@@ -230,8 +241,7 @@ static int pool_dial(struct pool *pool, struct waiter *waiter)
     if (rc < 0 && origins_make_room(origins, pool->account, waiter->fresh ? NULL : pool))
         rc = account_charge(pool->account, ACCOUNT_CONNS, 1);
     if (rc < 0) {
-        if (rqv_list_empty(&pool->starved_node))
-            rqv_list_append(&origins->starved, &pool->starved_node);
+        origins_starve(pool);
         return -EAGAIN;
     }
     rc = conn_new(pool, &conn);
@@ -249,6 +259,7 @@ static int pool_dial(struct pool *pool, struct waiter *waiter)
         .account = pool->account,
         .use_tls = pool->use_tls,
         .verify = pool->verify,
+        .public_only = pool->public_only,
         .trust = pool->trust,
         .key = {(const char *)pool->key.bytes, pool->key.len},
         .connect_deadline_us = connect_deadline(pool, waiter),
@@ -265,12 +276,14 @@ static int pool_dial(struct pool *pool, struct waiter *waiter)
 /* The idle connection that is used next: the newest that is fit; those that are not are closed on the way. */
 static struct conn *pool_take_idle(struct pool *pool, bool fresh)
 {
-    rqv_list_for_each_safe (node, next, &pool->conns[CONN_IDLE]) {
-        struct conn *conn = RQV_LIST_OF(node, struct conn, node);
-        if (!conn_is_fit(conn))
-            pool_close_conn(conn);
-        else if (!fresh || conn->uses == 0)
+    struct rqv_list *node;
+
+    while ((node = rqv_list_first(fresh ? &pool->unused : &pool->conns[CONN_IDLE]))) {
+        struct conn *conn =
+            fresh ? RQV_LIST_OF(node, struct conn, unused) : RQV_LIST_OF(node, struct conn, node);
+        if (conn_is_fit(conn))
             return conn;
+        pool_close_conn(conn);
     }
     return NULL;
 }
@@ -293,9 +306,7 @@ static int pool_lease(struct pool *pool, struct conn *conn, struct waiter *waite
 static void waiter_grant(struct pool *pool, struct waiter *waiter, struct conn *conn)
 {
     waitq_serve(&waiter->wait);
-    if (waiter->dialing)
-        waiter->dialing->initiator = NULL; /* the dial goes on for whoever is next */
-    waiter->dialing = NULL;
+    waiter_leave_dial(waiter);
     if (pool_lease(pool, conn, waiter) < 0) {
         struct rqv_err err = {0};
         rqv_err_set(&err, REQIVO_E_INTERNAL, REQIVO_PHASE_QUEUE, "isolation: the pool keys differ");
@@ -325,15 +336,13 @@ static bool pool_is_held(const struct pool *pool)
 /* Waiters that lost their dial to another's fate get one of the orphans before a new one is made. */
 static struct conn *pool_orphan_dial(struct pool *pool)
 {
-    rqv_list_for_each (node, &pool->conns[CONN_DIALING]) {
-        struct conn *conn = RQV_LIST_OF(node, struct conn, node);
-        if (!conn->initiator && conn->dial)
-            return conn;
-    }
-    return NULL;
+    struct rqv_list *last = rqv_list_last(&pool->conns[CONN_DIALING]);
+    struct conn *conn = last ? RQV_LIST_OF(last, struct conn, node) : NULL;
+
+    return conn && !conn->initiator && conn->dial ? conn : NULL;
 }
 
-/* Starts what `waiter` needs. False when nobody after it can get anything in this turn either. */
+/* Starts what `waiter` needs. False when nothing can be started for now. */
 static bool pool_provide(struct pool *pool, struct waiter *waiter)
 {
     struct conn *orphan = pool_orphan_dial(pool);
@@ -362,29 +371,40 @@ static bool pool_provide(struct pool *pool, struct waiter *waiter)
     return true;
 }
 
-/* Idle connections to the first in order that can use them. */
-static void match_idle(struct pool *pool)
+/* An idle connection, or a new one begun, for the first in order. Past those for whom one is being made, and
+ * past those who want a fresh one while the server is held down: they leave the idle ones to the next. False
+ * when nobody can be helped for now. */
+static bool match_step(struct pool *pool)
 {
-    struct wait_node *node = waitq_first(&pool->waiters);
+    struct wait_look look;
+    bool stuck = false;
 
-    while (node && pool->count[CONN_IDLE] > 0) {
+    for (struct wait_node *node = waitq_look(&look, &pool->waiters); node; node = waitq_next(&look)) {
         struct waiter *waiter = RQV_LIST_OF(node, struct waiter, wait);
         struct conn *conn = pool_take_idle(pool, waiter->fresh);
-        if (conn)
+        if (conn) {
             waiter_grant(pool, waiter, conn);
-        node = conn ? waitq_first(&pool->waiters) : waitq_next(node); /* serving turned the circles */
+            return true;
+        }
+        if (!stuck && !waiter->dialing) {
+            if (pool_provide(pool, waiter))
+                return true;
+            stuck = true;
+        }
+        if (stuck && pool->count[CONN_IDLE] == 0)
+            return false;
     }
+    return false;
 }
 
-static void pool_match(void *owner)
+static bool pool_match(void *owner)
 {
     struct pool *pool = owner;
-    struct waiter *waiter;
 
-    match_idle(pool);
-    while ((waiter = first_undialled(pool)) != NULL)
-        if (!pool_provide(pool, waiter))
-            break;
+    for (int i = 0; i < MATCH_STEPS; i++)
+        if (!match_step(pool))
+            return false;
+    return true;
 }
 
 int pool_acquire(struct pool *pool, struct waiter *waiter, struct wait_source *source, struct rqv_err *err)
@@ -409,21 +429,30 @@ int pool_acquire(struct pool *pool, struct waiter *waiter, struct wait_source *s
     return 0;
 }
 
+/* Dials that have lost the one they were made for, once nobody is there whom they could serve: else a program
+ * that dies would leave connections behind. */
+static void pool_drop_orphans(struct pool *pool)
+{
+    struct conn *orphan;
+
+    if (pool->waiters.count > 0 || pool->count[CONN_LEASED] > 0)
+        return;
+    while ((orphan = pool_orphan_dial(pool)))
+        pool_close_conn(orphan);
+}
+
 void pool_cancel(struct pool *pool, struct waiter *waiter)
 {
     struct conn *conn = waiter->dialing;
 
-    waiter->dialing = NULL;
     waitq_remove(&waiter->wait);
-    if (!conn)
-        return;
-    conn->initiator = NULL;
-    struct waiter *heir = first_undialled(pool);
-    if (heir && conn->dial) {
+    waiter_leave_dial(waiter);
+    struct waiter *heir = conn ? first_undialled(pool) : NULL;
+    if (heir && conn->dial)
         dial_inherit(pool, conn, heir);
-        return;
-    }
-    pool_close_conn(conn); /* nobody wants it */
+    else if (conn)
+        pool_close_conn(conn); /* nobody wants it */
+    pool_drop_orphans(pool);
 }
 
 int lease_release(struct lease *lease)
@@ -457,6 +486,8 @@ void lease_discard(struct lease *lease)
     lease->conn = NULL;
     if (!conn)
         return;
+    struct pool *pool = conn->pool;
     conn->lease = NULL;
     pool_close_conn(conn);
+    pool_drop_orphans(pool);
 }

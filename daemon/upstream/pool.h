@@ -2,8 +2,9 @@
 /*
  * pool - the connections that share one pool key, those who wait for one, and the only place where a
  * connection changes its state. LIFO among the idle, waitq's order among the waiting, exact limits; a refused
- * connect is held down for a moment. Matching happens in one loop, pool_match(), run at the end of a turn in
- * which something changed.
+ * connect is held down for a moment. Matching happens in one place, pool_match(), an item of the account's
+ * fair turns that is queued when something has changed. No step of it looks at more than the connections of
+ * this pool, however many wait.
  */
 #ifndef DAEMON_UPSTREAM_POOL_H
 #define DAEMON_UPSTREAM_POOL_H
@@ -36,19 +37,21 @@ struct pool_stats {
 struct pool {
     struct rqv_map_node node;
     struct rqv_list all_node; /* of origins */
+    struct roll_entry roll;   /* of the account and of all */
     struct origins *origins;
     struct account *account; /* a reference */
     struct key key;
     char host[254];
     uint16_t port;
     struct rqv_addr literal;
-    bool use_tls, verify;
+    bool use_tls, verify, public_only;
     struct trust *trust; /* a reference */
     struct rqv_list conns[CONN_STATES];
     unsigned count[CONN_STATES];
+    struct rqv_list unused; /* those of the idle that have not served, the newest first */
     struct waitq waiters;
-    struct loop_task match;
-    struct rqv_list starved_node; /* of origins: a limit of the uid or the whole is in the way */
+    struct fair_item match;
+    struct rqv_list starved_node; /* of the account: a limit of the uid or the whole is in the way */
     uint64_t hold_until_us;
     struct rqv_err hold_err;
     uint64_t unused_since_ms;
@@ -61,6 +64,7 @@ struct pool_params {
     uint16_t port;
     struct rqv_addr literal;
     bool use_tls, verify;
+    bool public_only; /* after a redirect from a public address; the key says so, too */
     struct trust *trust;
     struct account *account;
 };
@@ -78,8 +82,7 @@ void pool_cancel(struct pool *pool, struct waiter *waiter); /* harmless when not
 int lease_release(struct lease *lease);
 void lease_discard(struct lease *lease);
 
-void pool_close_conn(struct conn *conn); /* from any state; a lease on it is the caller's to end first */
-void pool_close_idle(struct pool *pool);
+void pool_close_conn(struct conn *conn);      /* from any state; a lease on it is the caller's to end first */
 unsigned pool_conns(const struct pool *pool); /* dialing, idle and leased */
 
 #endif

@@ -153,23 +153,23 @@ struct wait_node *waitq_first(const struct waitq *queue)
     return first_of_share_after(queue, &queue->shares);
 }
 
-struct wait_node *waitq_next(const struct wait_node *node)
+struct wait_node *waitq_look(struct wait_look *look, const struct waitq *queue)
 {
-    const struct wait_node *head = node;
+    look->queue = queue;
+    look->head = look->node = waitq_first(queue);
+    return look->node;
+}
 
-    if (node->is_head && !rqv_list_empty(&node->fifo))
-        return RQV_LIST_OF(node->fifo.next, struct wait_node, node);
-    if (!node->is_head) {
-        /* Its head is the only node of the fifo's circle that is not a waiter's own node. */
-        rqv_list_for_each (at, &node->source->heads) {
-            head = RQV_LIST_OF(at, struct wait_node, source_node);
-            if (head->queue == node->queue)
-                break;
-        }
-        if (node->node.next != &head->fifo)
-            return RQV_LIST_OF(node->node.next, struct wait_node, node);
-    }
+struct wait_node *waitq_next(struct wait_look *look)
+{
+    struct wait_node *head = look->head;
+    const struct rqv_list *next = look->node == head ? head->fifo.next : look->node->node.next;
+
+    if (next != &head->fifo)
+        return look->node = RQV_LIST_OF(next, struct wait_node, node);
     if (head->node.next != &head->share->ring)
-        return RQV_LIST_OF(head->node.next, struct wait_node, node);
-    return first_of_share_after(node->queue, &head->share->node);
+        look->head = RQV_LIST_OF(head->node.next, struct wait_node, node);
+    else
+        look->head = first_of_share_after(look->queue, &head->share->node);
+    return look->node = look->head;
 }

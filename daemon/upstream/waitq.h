@@ -48,8 +48,14 @@ void waitq_serve(struct wait_node *node);
 /* Out of the queue for another reason: the order of the rest is kept. Harmless when not waiting. */
 void waitq_remove(struct wait_node *node);
 
-/* In serving order, for a look: first, then next until NULL. */
+/* The one who is served next, and a look at all: from waitq_look on, the node, then next until NULL; the
+ * queue must not change meanwhile. */
+struct wait_look {
+    const struct waitq *queue;
+    struct wait_node *head, *node; /* node: of head's fifo, or head itself */
+};
 struct wait_node *waitq_first(const struct waitq *queue);
-struct wait_node *waitq_next(const struct wait_node *node);
+struct wait_node *waitq_look(struct wait_look *look, const struct waitq *queue);
+struct wait_node *waitq_next(struct wait_look *look);
 
 #endif

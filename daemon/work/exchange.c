@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange - see exchange.h: birth, the steps in their order, timeouts, the retry rule, the end. */
+/* exchange - see exchange.h: birth, the steps in their order, what the program does. */
 #include "daemon/work/exchange.h"
 
 #include "daemon/base/log.h"
@@ -12,14 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_FREE      256    /* exchanges kept for reuse */
-#define HEAD_MAX       131072 /* an encoded request head: the wire's 60 KiB and escapes */
-#define SEND_AHEAD     131072 /* body bytes that wait in a connection */
-#define REPEATABLE_MAX 65536  /* a body up to this is kept for a repeat */
-#define DIAL_LOOK_US   250000 /* while a dial is under way: has it gone to somebody else? */
-#define EXPECT_WAIT_MS 1000   /* for 100 Continue, as curl does; then the body goes anyway: RFC 9110 10.1.1 */
-
-enum answer { NEXT, WAIT, END };
+#define KEEP_FREE  256    /* exchanges kept for reuse */
+#define HEAD_MAX   131072 /* an encoded request head: the wire's 60 KiB and escapes */
+#define SEND_AHEAD 131072 /* body bytes that wait in a connection */
 
 /* ---- birth ---- */
 
@@ -79,8 +74,6 @@ static void on_fail(struct waiter *waiter, const struct rqv_err *err)
     exchange_finish(x);
 }
 
-static void on_timer(void *owner);
-
 /* What the program left to the daemon is the configuration's. */
 static uint32_t effective_timeout(const struct conf *conf, uint32_t asked, int which)
 {
@@ -110,6 +103,7 @@ static void exchange_init(struct exchange *x, struct exchange_env *env, const st
     for (int i = 0; i < RQV_T_COUNT; i++)
         x->timeout_ms[i] = effective_timeout(env->conf, head->timeout_ms[i], i);
     rqv_list_init(&x->peer_node);
+    rqv_list_init(&x->body_node);
     x->lease.events = &exchange_lease_events;
     wait_node_init(&x->waiter.wait);
     x->waiter.lease = &x->lease;
@@ -118,9 +112,9 @@ static void exchange_init(struct exchange *x, struct exchange_env *env, const st
     x->waiter.tls_ms = x->timeout_ms[RQV_T_TLS];
     x->waiter.on_lease = on_lease;
     x->waiter.on_fail = on_fail;
-    queue_init(&x->head, params->account, HEAD_MAX);
-    queue_init(&x->body, params->account, RQV_WIRE_CREDIT_INITIAL + RQV_WIRE_PAYLOAD_MAX);
-    loop_timer_init(&x->timer, env->loop, on_timer, x);
+    queue_init_small(&x->head, params->account, HEAD_MAX);
+    queue_init_small(&x->body, params->account, RQV_WIRE_CREDIT_INITIAL + RQV_WIRE_PAYLOAD_MAX);
+    loop_timer_init(&x->timer, env->loop, exchange_on_timer, x);
     loop_task_init(&x->reap, exchange_reap, x);
 }
 
@@ -143,7 +137,12 @@ int exchange_new(struct exchange_env *env, const struct exchange_params *params,
     exchange_init(x, env, params);
     env->live++;
     env->stats.started++;
-    rc = target_init(&x->target, params->head, &x->head, err);
+    x->step = STEP_TRUST;
+    x->extras = params->head->redirect_max > 0 || params->session || (x->flags & RQV_REQ_DECODE);
+    if (x->extras)
+        rc = exchange_aim(x, params, err);
+    else
+        rc = target_init(&x->target, params->head, &x->head, err);
     if (rc == 0 && !x->target.verify && !policy_insecure_allowed(env->conf))
         rc = rqv_err_set(err, REQIVO_E_OPTION_DENIED, REQIVO_PHASE_NONE,
                          "tls.insecure: this daemon does not let requests turn verification off");
@@ -156,113 +155,9 @@ int exchange_new(struct exchange_env *env, const struct exchange_params *params,
     return 0;
 }
 
-/* ---- time ---- */
-
-uint32_t exchange_elapsed(const struct exchange *x, uint64_t since_us)
-{
-    uint64_t now = loop_now_us(x->env->loop);
-    uint64_t us = now > since_us ? now - since_us : 0;
-
-    return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
-}
-
-void exchange_progress(struct exchange *x)
-{
-    x->progress_us = loop_now_us(x->env->loop);
-}
-
-static uint64_t deadline(const struct exchange *x, uint64_t since_us, enum rqv_timeout which)
-{
-    return x->timeout_ms[which] == RQV_TIMEOUT_NONE ? UINT64_MAX
-                                                    : since_us + (uint64_t)x->timeout_ms[which] * 1000;
-}
-
-/* A dial watches itself; but it may be given to another waiter, and then the queue's time counts again. */
-static uint64_t queue_deadline(const struct exchange *x)
-{
-    uint64_t look = loop_now_us(x->env->loop) + DIAL_LOOK_US;
-    uint64_t at = deadline(x, x->queue_us, RQV_T_QUEUE);
-
-    return x->waiter.dialing && at < look ? look : at;
-}
-
-/* Which limit is next in the present step, and when. While the program itself is what is waited for, none but
- * the total. */
-static uint64_t step_deadline(const struct exchange *x, int *ret_code)
-{
-    switch (x->step) {
-    case STEP_TRUST:
-    case STEP_ACQUIRE:
-    case STEP_BEGIN:
-        *ret_code = REQIVO_E_TIMEOUT_QUEUE;
-        return queue_deadline(x);
-    case STEP_SEND_HEAD:
-    case STEP_SEND_BODY:
-        *ret_code = REQIVO_E_TIMEOUT_STALL;
-        if (x->target.expect && !x->go_on && x->sent_us == 0)
-            return x->lease_us + (uint64_t)EXPECT_WAIT_MS * 1000;
-        if (x->lease.conn && lease_unsent(&x->lease) == 0 && !x->body_ended)
-            return UINT64_MAX;
-        return deadline(x, x->progress_us, RQV_T_STALL);
-    case STEP_RECEIVE_HEAD:
-        *ret_code = REQIVO_E_TIMEOUT_FIRST;
-        return x->blocked ? UINT64_MAX : deadline(x, x->sent_us, RQV_T_FIRST);
-    case STEP_RECEIVE_BODY:
-        *ret_code = REQIVO_E_TIMEOUT_STALL;
-        return x->blocked ? UINT64_MAX : deadline(x, x->progress_us, RQV_T_STALL);
-    case STEP_DONE:
-        break;
-    }
-    return UINT64_MAX;
-}
-
-void exchange_arm(struct exchange *x)
-{
-    int code;
-    uint64_t step = step_deadline(x, &code);
-    uint64_t total = deadline(x, x->start_us, RQV_T_TOTAL);
-    uint64_t at = step < total ? step : total;
-
-    if (at == UINT64_MAX)
-        loop_timer_stop(&x->timer);
-    else
-        loop_timer_at(&x->timer, at);
-}
-
-static int step_phase(const struct exchange *x)
-{
-    static const uint8_t phases[] = {REQIVO_PHASE_QUEUE, REQIVO_PHASE_QUEUE, REQIVO_PHASE_QUEUE,
-                                     REQIVO_PHASE_SEND,  REQIVO_PHASE_SEND,  REQIVO_PHASE_HEAD,
-                                     REQIVO_PHASE_BODY,  REQIVO_PHASE_NONE};
-
-    if (x->step == STEP_ACQUIRE && x->waiter.dialing)
-        return REQIVO_PHASE_CONNECT;
-    return phases[x->step];
-}
-
-static void on_timer(void *owner)
-{
-    struct exchange *x = owner;
-    uint64_t now = loop_now_us(x->env->loop);
-    int code = REQIVO_E_TIMEOUT_STALL;
-    uint64_t step = step_deadline(x, &code);
-
-    if (now >= deadline(x, x->start_us, RQV_T_TOTAL)) {
-        exchange_cancel(x, REQIVO_E_TIMEOUT_TOTAL, rqv_err_text(REQIVO_E_TIMEOUT_TOTAL));
-    } else if (now < step) {
-        exchange_arm(x);
-    } else if (x->step == STEP_SEND_BODY && x->target.expect && !x->go_on && x->sent_us == 0) {
-        x->go_on = true; /* the server does not answer the expectation */
-        exchange_progress(x);
-        exchange_drive(x);
-    } else {
-        exchange_cancel(x, code, rqv_err_text(code));
-    }
-}
-
 /* ---- the steps ---- */
 
-static enum answer fail(struct exchange *x, const struct rqv_err *err)
+enum answer exchange_fail(struct exchange *x, const struct rqv_err *err)
 {
     x->err = *err;
     x->err.sent = x->sent;
@@ -283,7 +178,7 @@ static enum answer step_trust(struct exchange *x)
     if (rc == -EAGAIN)
         return WAIT;
     if (rc < 0)
-        return fail(x, &err);
+        return exchange_fail(x, &err);
     struct target_identity who = {x->account, x->env->conf, x->env->tls, trust, !own};
     rc = target_key(&x->target, &who, &x->lease.key);
     struct pool_params params = {
@@ -293,6 +188,7 @@ static enum answer step_trust(struct exchange *x)
         .literal = x->target.literal,
         .use_tls = x->target.use_tls,
         .verify = x->target.verify,
+        .public_only = x->target.public_only,
         .trust = trust,
         .account = x->account,
     };
@@ -301,7 +197,7 @@ static enum answer step_trust(struct exchange *x)
     if (rc == 0)
         return NEXT;
     rqv_err_set(&err, rc, REQIVO_PHASE_QUEUE, "no pool could be made: %s", rqv_err_text(rc));
-    return fail(x, &err);
+    return exchange_fail(x, &err);
 }
 
 static void note_lease(struct exchange *x)
@@ -331,7 +227,7 @@ static enum answer step_acquire(struct exchange *x)
             return WAIT;
         int rc = pool_acquire(x->pool, &x->waiter, x->source, &err);
         if (rc < 0)
-            return fail(x, &err);
+            return exchange_fail(x, &err);
         if (rc == 0)
             return WAIT;
     }
@@ -352,7 +248,7 @@ static enum answer step_begin(struct exchange *x)
         return NEXT;
     struct rqv_err err = {0};
     rqv_err_set(&err, rc, REQIVO_PHASE_IPC, "the program could not be told that the request begins");
-    return fail(x, &err);
+    return exchange_fail(x, &err);
 }
 
 static enum answer step_send_head(struct exchange *x)
@@ -365,7 +261,7 @@ static enum answer step_send_head(struct exchange *x)
         return NEXT;
     struct rqv_err err = {0};
     rqv_err_set(&err, rc, REQIVO_PHASE_SEND, "no memory to send the request");
-    return fail(x, &err);
+    return exchange_fail(x, &err);
 }
 
 /* What has gone upstream may be sent again by the program. */
@@ -378,12 +274,15 @@ static void return_credit(struct exchange *x)
     x->credit_owed = 0;
 }
 
-/* Body bytes that were given to the connection are kept only as long as a repeat may need them. */
+/* Body bytes that were given to the connection are kept only as long as a repeat or a redirect may need them.
+ */
 static void drop_sent(struct exchange *x)
 {
+    if (x->body_at == 0)
+        return;
     bool repeatable = !lease_written(&x->lease) || (x->target.idempotent && x->reused);
-
-    if (x->body_at == 0 || (repeatable && !x->retried && x->body_received <= REPEATABLE_MAX))
+    bool needed = (repeatable && !x->retried) || exchange_may_redirect(x);
+    if (needed && x->body_received <= REPEATABLE_MAX)
         return;
     queue_consume(&x->body, x->body_at);
     x->body_at = 0;
@@ -410,7 +309,7 @@ static enum answer pump_body(struct exchange *x)
         if (rc < 0) {
             struct rqv_err err = {0};
             rqv_err_set(&err, rc, REQIVO_PHASE_SEND, "no memory to send the request body");
-            return fail(x, &err);
+            return exchange_fail(x, &err);
         }
         x->body_at += n;
         x->credit_owed += (uint32_t)n;
@@ -445,17 +344,16 @@ static enum answer step_receive_head(struct exchange *x)
 
 static enum answer step_receive_body(struct exchange *x)
 {
+    if (x->extras)
+        return exchange_receive_extra(x);
     return x->ended ? END : WAIT;
 }
 
 static enum answer (*const steps[])(struct exchange *x) = {
-    [STEP_TRUST] = step_trust,
-    [STEP_ACQUIRE] = step_acquire,
-    [STEP_BEGIN] = step_begin,
-    [STEP_SEND_HEAD] = step_send_head,
-    [STEP_SEND_BODY] = step_send_body,
-    [STEP_RECEIVE_HEAD] = step_receive_head,
-    [STEP_RECEIVE_BODY] = step_receive_body,
+    [STEP_HOP] = exchange_step_hop,          [STEP_TRUST] = step_trust,
+    [STEP_ACQUIRE] = step_acquire,           [STEP_BEGIN] = step_begin,
+    [STEP_SEND_HEAD] = step_send_head,       [STEP_SEND_BODY] = step_send_body,
+    [STEP_RECEIVE_HEAD] = step_receive_head, [STEP_RECEIVE_BODY] = step_receive_body,
 };
 
 /* Not entered twice: what happens inside a step is seen by the loop below. */
@@ -480,109 +378,6 @@ void exchange_drive(struct exchange *x)
         log_debug("exchange %llu: step %d", (unsigned long long)x->id, x->step);
     }
     x->driving = false;
-}
-
-/* ---- the end ---- */
-
-static void exchange_release(struct exchange *x)
-{
-    loop_timer_stop(&x->timer);
-    if (x->pool)
-        pool_cancel(x->pool, &x->waiter);
-    queue_done(&x->head);
-    queue_done(&x->body);
-    account_refund(x->account, ACCOUNT_REQUESTS, 1);
-    account_refund(x->account, ACCOUNT_MEMORY, sizeof *x);
-    account_release(&x->account);
-    loop_task_queue(x->env->loop, &x->reap, LOOP_FREE);
-}
-
-static void count_end(struct exchange *x)
-{
-    struct exchange_stats *stats = &x->env->stats;
-
-    if (x->err.code == 0)
-        stats->succeeded++;
-    else if (x->err.code == REQIVO_E_CANCELED)
-        stats->canceled++;
-    else
-        stats->failed++;
-}
-
-void exchange_finish(struct exchange *x)
-{
-    if (x->step == STEP_DONE)
-        return;
-    x->step = STEP_DONE;
-    if (x->err.code != 0)
-        lease_discard(&x->lease);
-    else if (lease_release(&x->lease) < 0)
-        rqv_err_set(&x->err, REQIVO_E_INTERNAL, REQIVO_PHASE_BODY, "isolation: the pool keys differ");
-    x->time_us[RQV_TIME_TOTAL] = exchange_elapsed(x, x->start_us);
-    struct rqv_done done = {
-        .code = x->err.code,
-        .sys_errno = x->err.sys_errno,
-        .phase = x->err.phase,
-        .sent = x->err.code == 0 ? REQIVO_SENT_YES : x->sent,
-        .flags = (uint8_t)((x->reused ? RQV_RESP_REUSED : 0) | (x->retried ? RQV_RESP_RETRIED : 0)),
-        .body_bytes = x->response_bytes,
-        .detail = rqv_str_from(x->err.detail),
-        .address = rqv_str_from(x->err.address[0] ? x->err.address : x->address),
-    };
-    memcpy(done.time_us, x->time_us, sizeof done.time_us);
-    count_end(x);
-    exchange_release(x);
-    x->sink->done(x, &done);
-}
-
-void exchange_abandon(struct exchange *x)
-{
-    if (x->step == STEP_DONE)
-        return;
-    x->step = STEP_DONE;
-    lease_discard(&x->lease);
-    exchange_release(x);
-}
-
-/* ---- the retry rule: security.md B8 ---- */
-
-static bool may_repeat(const struct exchange *x, const struct rqv_err *err)
-{
-    bool broke = err->code == REQIVO_E_RESET || err->code == REQIVO_E_EMPTY_RESPONSE ||
-                 err->code == REQIVO_E_TLS_PROTOCOL || err->code == REQIVO_E_TRUNCATED;
-
-    if (!broke || x->retried || x->got_head || !x->lease.conn || lease_seen(&x->lease))
-        return false;
-    if (x->body_gone)
-        return false;
-    if (!lease_written(&x->lease))
-        return true;
-    return lease_reused(&x->lease) && x->target.idempotent;
-}
-
-void exchange_broken(struct exchange *x, const struct rqv_err *err)
-{
-    if (x->step == STEP_DONE)
-        return;
-    if (x->lease.conn && lease_written(&x->lease) && x->sent == REQIVO_SENT_NO)
-        x->sent = REQIVO_SENT_UNKNOWN;
-    if (!may_repeat(x, err)) {
-        x->err = *err;
-        exchange_finish(x);
-        return;
-    }
-    log_debug("exchange %llu: repeated: %s", (unsigned long long)x->id, err->detail);
-    lease_discard(&x->lease);
-    x->retried = true;
-    x->env->stats.retried++;
-    x->waiter.fresh = true;
-    x->step = STEP_ACQUIRE;
-    x->queue_us = loop_now_us(x->env->loop);
-    x->sent_us = 0;
-    x->body_at = 0;
-    x->body_finished = x->go_on = x->blocked = false;
-    x->credit_owed = 0;
-    exchange_drive(x);
 }
 
 /* ---- what the program does ---- */
@@ -612,7 +407,7 @@ static int check_body_length(struct exchange *x, bool last)
 
 int exchange_body(struct exchange *x, struct rqv_str bytes, bool last)
 {
-    if (x->step == STEP_DONE)
+    if (x->step == STEP_DONE || x->body_void)
         return 0;
     if (bytes.len > x->grant_left || x->body_ended)
         return REQIVO_E_WIRE;
@@ -630,6 +425,8 @@ int exchange_body(struct exchange *x, struct rqv_str bytes, bool last)
         exchange_cancel(x, rc, "no memory for the request body");
         return 0;
     }
+    if (rqv_list_empty(&x->body_node))
+        rqv_list_append(&x->account->bodies, &x->body_node);
     if (x->step == STEP_SEND_BODY)
         exchange_drive(x);
     return 0;
@@ -651,7 +448,7 @@ void exchange_cancel(struct exchange *x, int code, const char *detail)
         return;
     if (x->lease.conn && lease_written(&x->lease) && x->sent == REQIVO_SENT_NO)
         x->sent = REQIVO_SENT_UNKNOWN;
-    rqv_err_set(&x->err, code, step_phase(x), "%s", detail);
+    rqv_err_set(&x->err, code, exchange_phase(x), "%s", detail);
     memcpy(x->err.address, x->address, sizeof x->err.address);
     exchange_finish(x);
 }

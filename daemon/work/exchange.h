@@ -4,8 +4,12 @@
  * of the lease and of the program set facts and run the driver again.
  *
  *   trust -> acquire -> begin -> send_head -> send_body -> receive_head -> receive_body -> done
- *               ^                                  |
- *               '---- one repeat, per the retry rule (security.md B8) ----'
+ *     ^         ^                                  |                            |
+ *     |         '---- one repeat, per the retry rule (security.md B8) ----'     |
+ *     '------------------------------- hop <----- a redirect that is followed --'
+ *
+ * What a plain request has no need of (redirects, a session's cookies, content codings) hangs on two pointers
+ * and is asked for behind one flag, `extras`.
  *
  * Credit couples both ends: bytes are read from the server only as far as the program has granted them, and
  * the program is granted more only when its bytes have gone to the server.
@@ -22,7 +26,11 @@
 #include "daemon/work/target.h"
 #include "proto/wire.h"
 
+struct decode;
 struct exchange;
+struct psl_ctx_st;
+struct redirect;
+struct session;
 
 /* Where results go: the peer. Nothing here may free the exchange; after done() it is gone at the end of the
  * turn. */
@@ -31,10 +39,11 @@ struct exchange_sink {
     int (*trust)(struct exchange *x, uint64_t trust_id, struct trust **ret_trust, struct rqv_err *err);
     int (*begun)(
         struct exchange *x); /* 0: the program has it; -EAGAIN: exchange_kick() later; else the end */
-    int (*head)(struct exchange *x, const struct rqv_response_head *head);
+    int (*head)(struct exchange *x, const struct rqv_response_head *head); /* x->hopping: hop() follows */
     /* `last`: done() follows while the bytes are still valid, so they may leave with it. */
     int (*data)(struct exchange *x, const uint8_t *bytes, size_t len, bool last);
     int (*trailers)(struct exchange *x, const struct rqv_fields *fields);
+    int (*hop)(struct exchange *x, const struct rqv_hop *hop);
     void (*credit)(struct exchange *x, uint32_t bytes);
     void (*done)(struct exchange *x, const struct rqv_done *done);
     size_t (*room)(
@@ -42,6 +51,7 @@ struct exchange_sink {
 };
 
 enum exchange_step {
+    STEP_HOP, /* between two requests of one exchange */
     STEP_TRUST,
     STEP_ACQUIRE,
     STEP_BEGIN,
@@ -62,6 +72,8 @@ struct exchange_env {
     const struct conf *conf;
     struct origins *origins;
     struct tls *tls;
+    struct psl_ctx_st *suffixes; /* jar.h; for the jars of sessions */
+    uint64_t hash_key[2];
     struct rqv_list free; /* exchanges kept for reuse */
     unsigned free_count, live;
     struct rqv_response_head head; /* scratch: a response head is large */
@@ -74,6 +86,7 @@ struct exchange {
         uint64_t owner, id;
     } name;                    /* the owner's to set */
     struct rqv_list peer_node; /* of the peer */
+    struct rqv_list body_node; /* of account->bodies, once bytes of a body have come */
     struct exchange_env *env;
     const struct exchange_sink *sink;
     void *owner; /* the peer */
@@ -96,6 +109,14 @@ struct exchange {
     uint64_t grant_left;    /* request bytes that the program may still send */
     bool body_ended, body_dropped, body_finished, body_gone, go_on, got_head, ended, retried, driving,
         blocked, begun_queued, begun_said;
+    bool extras;               /* one of the two below, or RQV_REQ_DECODE */
+    bool hopping;              /* the response is a redirect that is followed */
+    bool hop_said;             /* HOP went to the program, which is to answer */
+    bool body_kept;            /* `body` holds all of it, for the next request */
+    bool body_void;            /* what the program still sends belongs to a request that is over */
+    struct redirect *redirect; /* redirects are followed, or a session has cookies */
+    struct decode *decode;     /* this response is decoded */
+    size_t drained;            /* of a redirect's body */
     uint64_t start_us, queue_us, lease_us, sent_us, first_us, progress_us; /* queue_us: of this attempt */
     uint32_t time_us[RQV_TIME_COUNT];
     uint64_t response_bytes;
@@ -117,7 +138,8 @@ struct exchange_params {
     struct wait_source *source;
     uint64_t id;
     const struct rqv_request_head *head;
-    bool ended; /* no DATA follows */
+    bool ended;              /* no DATA follows */
+    struct session *session; /* or NULL */
 };
 /* Charges the account. On failure err is filled and no exchange exists: the caller reports it. On success the
  * exchange runs from the next exchange_kick() on. */
@@ -126,6 +148,9 @@ int exchange_new(struct exchange_env *env, const struct exchange_params *params,
 void exchange_kick(struct exchange *x); /* runs the driver; also when room, trust or flush have come */
 /* Body bytes of the program. REQIVO_E_WIRE: more than was granted (the caller closes the peer). */
 int exchange_body(struct exchange *x, struct rqv_str bytes, bool last);
+/* Answers a HOP that waits; as a REQUEST, `ended` without DATA. REQIVO_E_WIRE: none waits. What is wrong with
+ * the request ends the exchange. */
+int exchange_proceed(struct exchange *x, const struct rqv_request_head *head, bool ended);
 int exchange_credit(struct exchange *x, uint32_t bytes); /* REQIVO_E_WIRE when over RQV_WIRE_CREDIT_MAX */
 void exchange_cancel(struct exchange *x, int code,
                      const char *detail);          /* ends it: done() runs with that code */

@@ -55,7 +55,7 @@ static void fill_head(struct exchange *x, struct rqv_response_head *out, const s
     out->status = (uint16_t)head->status;
     out->minor = (uint8_t)head->minor;
     out->flags = (uint8_t)((x->reused ? RQV_RESP_REUSED : 0) | (x->retried ? RQV_RESP_RETRIED : 0));
-    out->content_length = head->content_length;
+    out->content_length = x->decode ? -1 : head->content_length;
     memcpy(out->time_us, x->time_us, sizeof out->time_us);
     out->reason = head->reason;
     out->address = rqv_str_from(x->address);
@@ -80,24 +80,34 @@ static void on_head(struct lease *lease, const struct rqv_http1_head *head)
         x->body_dropped = true;
     }
     queue_done(&x->head); /* no repeat any more */
-    if (x->body_at > 0)
+    int judged = x->extras ? exchange_judge(x, head) : 0;
+    if (x->body_at > 0 && !x->body_kept)
         queue_consume(&x->body, x->body_at);
     x->body_at = 0;
     exchange_progress(x);
     fill_head(x, out, head);
     int rc = x->sink->head(x, out);
-    if (rc < 0) {
+    if (rc < 0)
         exchange_cancel(x, rc, "the response head could not be queued for the program");
-        return;
-    }
-    exchange_drive(x);
+    else if (judged < 0)
+        exchange_finish(x);
+    else
+        exchange_drive(x);
 }
 
 static void on_body(struct lease *lease, const uint8_t *bytes, size_t len, bool last)
 {
     struct exchange *x = of_lease(lease);
 
+    if (x->hopping) {
+        exchange_drain(x, len);
+        return;
+    }
     x->response_bytes += len;
+    if (x->decode) {
+        exchange_decode_put(x, bytes, len);
+        return;
+    }
     x->window -= len < x->window ? len : x->window;
     exchange_progress(x);
     int rc = x->sink->data(x, bytes, len, last);
@@ -108,7 +118,7 @@ static void on_body(struct lease *lease, const uint8_t *bytes, size_t len, bool 
 static void on_trailers(struct lease *lease, const struct rqv_fields *trailers)
 {
     struct exchange *x = of_lease(lease);
-    int rc = x->sink->trailers(x, trailers);
+    int rc = x->hopping ? 0 : x->sink->trailers(x, trailers);
 
     if (rc < 0)
         exchange_cancel(x, rc, "the trailers could not be queued for the program");
@@ -130,9 +140,13 @@ static void on_error(struct lease *lease, const struct rqv_err *err)
 static size_t window(struct lease *lease)
 {
     struct exchange *x = of_lease(lease);
+    if (x->hopping)
+        return SIZE_MAX; /* the program gets nothing of it */
     size_t room = x->sink->room(x);
     size_t n = x->window < room ? (size_t)x->window : room;
 
+    if (x->decode && decode_waits(x->decode))
+        n = 0;
     x->blocked = n == 0;
     if (x->blocked)
         exchange_arm(x);

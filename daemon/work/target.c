@@ -13,24 +13,32 @@
 #include <stdio.h>
 #include <string.h>
 
-static int target_origin(struct target *target, struct rqv_url *url, struct rqv_err *err)
+int target_url(struct rqv_str text, struct rqv_url *ret_url, struct rqv_err *err)
 {
-    if (url->userinfo.ptr)
+    const char *why = NULL;
+
+    if (rqv_url_parse(text.ptr, text.len, ret_url, &why) < 0)
+        return rqv_err_set(err, REQIVO_E_URL, REQIVO_PHASE_NONE, "%s", why);
+    if (ret_url->userinfo.ptr)
         return rqv_err_set(err, REQIVO_E_URL, REQIVO_PHASE_NONE,
                            "the URL carries a user name or password: send an Authorization field instead");
-    if (url->host_type == RQV_HOST_NAME_UNICODE) {
+    if (ret_url->host_type == RQV_HOST_NAME_UNICODE) {
         char ascii[RQV_HOST_MAX + 1];
-        const char *why = "the host is not a valid internationalised name";
-        if (idn_to_ascii(url->host, ascii, sizeof ascii) < 0 ||
-            rqv_url_set_host(url, ascii, strlen(ascii), &why) < 0)
+        why = "the host is not a valid internationalised name";
+        if (idn_to_ascii(ret_url->host, ascii, sizeof ascii) < 0 ||
+            rqv_url_set_host(ret_url, ascii, strlen(ascii), &why) < 0)
             return rqv_err_set(err, REQIVO_E_URL, REQIVO_PHASE_NONE, "%s", why);
     }
+    return 0;
+}
+
+static void set_origin(struct target *target, const struct rqv_url *url)
+{
     memcpy(target->host, url->host, url->host_len + 1);
     target->port = url->port;
     target->use_tls = url->scheme == RQV_SCHEME_HTTPS;
     target->host_type = (uint8_t)url->host_type;
     target->literal = url->addr;
-    return 0;
 }
 
 bool target_names_bound_auth(struct rqv_str value)
@@ -96,14 +104,12 @@ int target_init(struct target *target, const struct rqv_request_head *head, stru
                 struct rqv_err *err)
 {
     struct rqv_url url RQV_UNINIT; /* set whole by the parser */
-    const char *why = NULL;
     size_t which = 0;
+    int rc = target_url(head->url, &url, err);
 
-    if (rqv_url_parse(head->url.ptr, head->url.len, &url, &why) < 0)
-        return rqv_err_set(err, REQIVO_E_URL, REQIVO_PHASE_NONE, "%s", why);
-    int rc = target_origin(target, &url, err);
     if (rc < 0)
         return rc;
+    set_origin(target, &url);
     rc = rqv_fields_check_request(&head->fields, &which);
     if (rc < 0)
         return rqv_err_set(err, rc, REQIVO_PHASE_NONE,
@@ -135,7 +141,7 @@ int target_key(const struct target *target, const struct target_identity *who, s
     fields.host = host;
     fields.scope_id = target->literal.scope_id;
     fields.port = target->port;
-    fields.zones = policy_zones(who->conf, who->account->uid);
+    fields.zones = target->public_only ? POLICY_ZONES_REDIRECT : policy_zones(who->conf, who->account->uid);
     if (target->use_tls) {
         fields.verify_peer = fields.verify_host = target->verify;
         fields.expected_name = host;

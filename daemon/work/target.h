@@ -19,6 +19,7 @@ struct target {
     char host[RQV_HOST_MAX + 1]; /* A-label, lower case, or the numeric address */
     uint16_t port;
     bool use_tls, verify;
+    bool public_only;  /* the owner's: a redirect from a public address leads here */
     uint8_t host_type; /* enum rqv_host_type; never NAME_UNICODE */
     struct rqv_addr literal;
     /* of the request */
@@ -30,6 +31,10 @@ struct target {
 /* Does an Authorization or WWW-Authenticate value name a scheme that authenticates the connection instead of
  * the request (NTLM, Negotiate)? Every member of a list of challenges is looked at. security.md B2-4. */
 bool target_names_bound_auth(struct rqv_str value);
+
+/* Reads a URL that may be asked for: http or https, no user information, the host as A-label. 0, or
+ * REQIVO_E_URL with err filled. */
+int target_url(struct rqv_str text, struct rqv_url *ret_url, struct rqv_err *err);
 
 /* Reads the URL, converts the host, judges method and fields, and appends the encoded head to `ret_head`. 0,
  * or a code with err filled. */

@@ -171,12 +171,14 @@ static void wsession_init(struct wsession *ws, struct wsession_env *env, const s
     for (int i = 0; i < RQV_T_COUNT; i++)
         ws->timeout_ms[i] = effective_timeout(env->conf, open->timeout_ms[i], i);
     rqv_list_append(&env->all, &ws->all_node);
+    account_roll_join(ws->account, ROLL_WEBSOCKETS, &ws->roll, ws);
     env->count++;
-    queue_init(&ws->head, ws->account, HEAD_MAX);
+    queue_init_small(&ws->head, ws->account, HEAD_MAX);
     queue_init(&ws->in, ws->account, IN_MAX);
     queue_init(&ws->up, ws->account, UP_MAX);
     queue_init(&ws->out, ws->account, OUT_MAX);
     loop_timer_init(&ws->timer, env->loop, on_timer, ws);
+    fair_item_init(&ws->turn, ws->account, wsession_turn, ws);
     loop_task_init(&ws->flush, wsession_flush, ws);
     loop_task_init(&ws->reap, wsession_reap, ws);
 }
@@ -215,6 +217,8 @@ int wsession_new(struct wsession_env *env, const struct wsession_params *params,
 
 void wsession_free_conn(struct wsession *ws)
 {
+    fair_drop(&ws->turn);
+    ws->ready = 0;
     if (ws->dial)
         dial_cancel(&ws->dial);
     if (ws->stream)
@@ -525,6 +529,7 @@ static void wsession_gone(struct wsession *ws)
     queue_done(&ws->out);
     free(ws->protocol_text);
     rqv_list_remove(&ws->all_node);
+    account_roll_leave(ws->account, ROLL_WEBSOCKETS, &ws->roll);
     ws->env->count--;
     account_refund(ws->account, ACCOUNT_MEMORY, sizeof(struct wsession) + ws->charged);
     account_refund(ws->account, ACCOUNT_REQUESTS, 1);

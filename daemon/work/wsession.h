@@ -79,6 +79,7 @@ struct wsession {
     struct wsession *peer_next; /* of the owner's list */
     struct wsession **peer_prev;
     struct rqv_list all_node; /* of the env */
+    struct roll_entry roll;   /* of the account and of all */
     struct wsession_env *env;
     const struct wsession_sink *sink; /* NULL: nobody listens */
     void *owner;
@@ -137,6 +138,8 @@ struct wsession {
     uint64_t start_us, state_us, heard_us, pinged_us, message_us, progress_us, retry_us;
     struct wsession_counts sent, received;
     struct loop_timer timer;
+    struct fair_item turn; /* the socket is ready */
+    unsigned ready;        /* LOOP_READ, LOOP_WRITE: since its last turn */
     struct loop_task flush, reap;
 };
 

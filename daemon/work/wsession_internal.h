@@ -27,10 +27,10 @@ void wsession_shake(struct wsession *ws);     /* the stream is there: the reques
 void wsession_on_answer(struct wsession *ws); /* bytes of the answer may be there */
 
 /* wsession_io.c */
-void wsession_on_stream(void *owner, unsigned events);
-void wsession_flush(void *owner); /* writes `out`, and fills it */
+void wsession_on_stream(void *owner, unsigned events); /* queues the turn */
+bool wsession_turn(void *owner);                       /* one read, and what waits for a writable socket */
+void wsession_flush(void *owner);                      /* writes `out`, and fills it */
 void wsession_flush_soon(struct wsession *ws);
-void wsession_read(struct wsession *ws);
 void wsession_resume(struct wsession *ws);            /* what waited for the program */
 uint32_t wsession_lost_messages(struct wsession *ws); /* of the batch; forgets it */
 void wsession_drop_up(struct wsession *ws);           /* counts its messages as undelivered */

@@ -16,7 +16,7 @@
 #define RECORD       8     /* u32 length, u8 flags, 3 bytes of nothing */
 #define BATCH        65536 /* frames are added to a batch until it holds so much */
 #define READ_SIZE    65536
-#define READ_TURNS   4 /* reads of one session in one go */
+#define LAST_READS   4 /* of what the server said before it broke */
 #define FLUSH_TURNS  8 /* batches in one go */
 #define COMPRESS_MIN 32
 #define WINDOW_MIN   (RQV_WS_DATA_COST + 512)
@@ -48,6 +48,13 @@ static void want(struct wsession *ws, unsigned events)
         ws->want = events;
         stream_want(ws->stream, events);
     }
+}
+
+/* Reading waits while the program must take something first. */
+static void want_what_fits(struct wsession *ws)
+{
+    if (ws->stream && ws->state != WS_GONE)
+        want(ws, ws->blocked ? ws->want & ~LOOP_READ : ws->want | LOOP_READ);
 }
 
 /* ---- what the program sends ---- */
@@ -255,6 +262,14 @@ static int fill(struct wsession *ws)
     return rc;
 }
 
+static bool read_once(struct wsession *ws);
+
+static void read_last(struct wsession *ws)
+{
+    for (int i = 0; i < LAST_READS && ws->stream && !ws->blocked && read_once(ws); i++)
+        ;
+}
+
 /* True when the batch is written whole. */
 static bool write_batch(struct wsession *ws)
 {
@@ -268,8 +283,7 @@ static bool write_batch(struct wsession *ws)
         if (n < 0) {
             /* What the server said before it broke, a close frame perhaps, can still be read. */
             want(ws, (ws->want & LOOP_READ) | (ws->blocked ? 0 : LOOP_READ));
-            if (!ws->blocked)
-                wsession_read(ws);
+            read_last(ws);
             if (ws->stream && ws->state != WS_LINGER) {
                 wsession_fail(ws, (int)n, REQIVO_PHASE_SEND, rqv_err_text((int)n));
                 wsession_lost(ws);
@@ -478,23 +492,22 @@ static void take_bytes(struct wsession *ws, uint8_t *bytes, size_t n)
     }
 }
 
-void wsession_read(struct wsession *ws)
+/* One read. True when another one may give more without waiting. */
+static bool read_once(struct wsession *ws)
 {
     uint8_t *bytes = loop_scratch(ws->env->loop, 1);
-    bool more = true;
+    bool more = false;
+    long n = stream_read(ws->stream, bytes, READ_SIZE, &more);
 
-    for (int turn = 0; turn < READ_TURNS && more && ws->stream && !ws->blocked; turn++) {
-        long n = stream_read(ws->stream, bytes, READ_SIZE, &more);
-        if (n == -EAGAIN)
-            break;
-        if (n <= 0) {
-            on_broken(ws, n);
-            return;
-        }
-        take_bytes(ws, bytes, (size_t)n);
+    if (n == -EAGAIN)
+        return false;
+    if (n <= 0) {
+        on_broken(ws, n);
+        return false;
     }
-    if (ws->stream && ws->state != WS_GONE)
-        want(ws, ws->blocked ? ws->want & ~LOOP_READ : ws->want | LOOP_READ);
+    take_bytes(ws, bytes, (size_t)n);
+    want_what_fits(ws);
+    return more && ws->stream && !ws->blocked;
 }
 
 void wsession_resume(struct wsession *ws)
@@ -512,20 +525,33 @@ void wsession_resume(struct wsession *ws)
         if (used > 0 && len > 0)
             queue_consume(&ws->in, used < len ? used : len);
     }
-    if (ws->stream)
-        want(ws, ws->blocked ? ws->want & ~LOOP_READ : ws->want | LOOP_READ);
+    want_what_fits(ws);
 }
 
 void wsession_on_stream(void *owner, unsigned events)
 {
     struct wsession *ws = owner;
 
+    ws->ready |= events;
+    fair_serve(&ws->turn);
+}
+
+bool wsession_turn(void *owner)
+{
+    struct wsession *ws = owner;
+    unsigned events = ws->ready;
+    bool more = false;
+
+    ws->ready = 0;
     if (events & LOOP_WRITE)
         wsession_flush(ws);
-    if ((events & LOOP_READ) && ws->stream)
-        wsession_read(ws);
+    if ((events & LOOP_READ) && ws->stream && !ws->blocked)
+        more = read_once(ws);
+    if (more)
+        ws->ready |= LOOP_READ;
     if (ws->state == WS_OPEN || ws->state == WS_CLOSING)
         wsession_arm(ws);
+    return more;
 }
 
 int wsession_credit(struct wsession *ws, uint32_t bytes)

@@ -66,16 +66,6 @@ tests_fuzz_fuzz_ws_handshake_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 
 if ENABLE_FUZZ
-noinst_PROGRAMS += tests/fuzz/fuzz_coding tests/fuzz/fuzz_redirect
-tests_fuzz_fuzz_coding_SOURCES = tests/fuzz/fuzz_coding.c tests/lib/coding_run.c tests/lib/coding_run.h
-tests_fuzz_fuzz_coding_LDADD = libcoding.la libproto.la libcommon.la $(BROTLIENC_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)
-tests_fuzz_fuzz_coding_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_redirect_SOURCES = tests/fuzz/fuzz_redirect.c
-tests_fuzz_fuzz_redirect_LDADD = libhttp1.la libproto.la libcommon.la
-tests_fuzz_fuzz_redirect_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-endif
-
-if ENABLE_FUZZ
 noinst_PROGRAMS += tests/fuzz/fuzz_cookie
 tests_fuzz_fuzz_cookie_SOURCES = tests/fuzz/fuzz_cookie.c
 tests_fuzz_fuzz_cookie_LDADD = libproto.la libcommon.la
@@ -88,4 +78,11 @@ tests_fuzz_fuzz_jar_SOURCES = tests/fuzz/fuzz_jar.c
 tests_fuzz_fuzz_jar_CPPFLAGS = $(AM_CPPFLAGS) $(PSL_CFLAGS)
 tests_fuzz_fuzz_jar_LDADD = libreqivod.la $(PSL_LIBS)
 tests_fuzz_fuzz_jar_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+noinst_PROGRAMS += tests/fuzz/fuzz_coding tests/fuzz/fuzz_redirect
+tests_fuzz_fuzz_coding_SOURCES = tests/fuzz/fuzz_coding.c tests/lib/coding_run.c tests/lib/coding_run.h
+tests_fuzz_fuzz_coding_LDADD = libcoding.la libproto.la libcommon.la $(BROTLIENC_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)
+tests_fuzz_fuzz_coding_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_redirect_SOURCES = tests/fuzz/fuzz_redirect.c
+tests_fuzz_fuzz_redirect_LDADD = libhttp1.la libproto.la libcommon.la
+tests_fuzz_fuzz_redirect_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif

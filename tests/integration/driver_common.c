@@ -255,6 +255,12 @@ static int set_option(struct job *job, const char *key, char *rest)
         return reqivo_request_set_expect(job->request, on);
     if (strcmp(key, "begun") == 0)
         return reqivo_request_set_begun(job->request, on);
+    if (strcmp(key, "redirects") == 0)
+        return reqivo_request_set_redirects(job->request, (unsigned)number(rest));
+    if (strcmp(key, "redirect-policy") == 0)
+        return reqivo_request_set_redirect_policy(job->request, (unsigned)number(rest));
+    if (strcmp(key, "decode") == 0)
+        return reqivo_request_set_decode(job->request, on);
     if (strcmp(key, "source-again") == 0)
         job->source_again = number(rest);
     else if (strcmp(key, "source-fail") == 0)
@@ -262,6 +268,26 @@ static int set_option(struct job *job, const char *key, char *rest)
     else
         return -EINVAL;
     return 0;
+}
+
+static void choose_session(struct driver *driver, const char *name)
+{
+    driver->session = NULL;
+    if (strcmp(name, "-") == 0)
+        return;
+    for (struct driver_session *at = driver->sessions; at && !driver->session; at = at->next)
+        if (strcmp(at->name, name) == 0)
+            driver->session = at;
+    if (driver->session)
+        return;
+    struct driver_session *made = calloc(1, sizeof *made);
+    if (!made || reqivo_session_new(driver->client, &made->session) < 0) {
+        perror("driver");
+        exit(4);
+    }
+    snprintf(made->name, sizeof made->name, "%s", name);
+    made->next = driver->sessions;
+    driver->sessions = driver->session = made;
 }
 
 static void begin(struct driver *driver, char *rest)
@@ -279,7 +305,9 @@ static void begin(struct driver *driver, char *rest)
     job->client = driver->client;
     job->stop_after = job->pause_after = job->unpause_at_ms = DRIVER_NEVER;
     job->resume_at_ms = job->cancel_at_ms = DRIVER_NEVER;
-    job->build_error = reqivo_request_new(method, rest, &job->request);
+    job->build_error = driver->session
+                           ? reqivo_session_request(driver->session->session, method, rest, &job->request)
+                           : reqivo_request_new(method, rest, &job->request);
     snprintf(job->build_step, sizeof job->build_step, "new");
     job->next = driver->jobs;
     driver->jobs = driver->job = job;
@@ -323,6 +351,8 @@ enum driver_verb driver_read(struct driver *driver)
             begin(driver, rest);
         else if (strcmp(key, "end") == 0 && driver->job)
             return finish(driver->job);
+        else if (strcmp(key, "session") == 0)
+            choose_session(driver, rest);
         else if (strcmp(key, "run") == 0)
             return DRIVER_RUN;
         else if (strcmp(key, "window") == 0) {
@@ -385,6 +415,20 @@ static void print_body(const struct job *job, const struct reqivo_response *resp
     print_string(",\"body\":", body, body ? (size_t)(size < DRIVER_KEEP ? size : DRIVER_KEEP) : 0);
 }
 
+static void print_hops(const struct reqivo_response *response)
+{
+    print_text(",\"url\":", reqivo_response_url(response));
+    print_text(",\"method\":", reqivo_response_method(response));
+    printf(",\"hops\":[");
+    for (size_t i = 0; i < reqivo_response_hop_count(response); i++) {
+        printf("%s[%d,", i ? "," : "", reqivo_response_hop_status(response, i));
+        print_text("", reqivo_response_hop_method(response, i));
+        print_text(",", reqivo_response_hop_url(response, i));
+        printf(",%" PRIu64 "]", reqivo_response_hop_time_us(response, i, REQIVO_TIME_TOTAL));
+    }
+    putchar(']');
+}
+
 static void print_response(const struct job *job, const struct reqivo_response *response)
 {
     int code = reqivo_response_error(response);
@@ -407,6 +451,7 @@ static void print_response(const struct job *job, const struct reqivo_response *
     putchar(']');
     print_fields(response, false);
     print_fields(response, true);
+    print_hops(response);
     print_body(job, response);
 }
 
@@ -458,6 +503,12 @@ int driver_close(struct driver *driver)
 {
     size_t pending = reqivo_client_pending(driver->client);
 
+    while (driver->sessions) {
+        struct driver_session *first = driver->sessions;
+        driver->sessions = first->next;
+        reqivo_session_free(first->session);
+        free(first);
+    }
     reqivo_close(driver->client);
     printf("{\"summary\":1,\"submitted\":%u,\"completed\":%u,\"twice\":%u,\"pending\":%zu}\n",
            driver->submitted, driver->completed, driver->twice, pending);

@@ -8,11 +8,13 @@
  *   body memory TEXT | body view TEXT | body fill N | body file PATH | body callback N [DECLARED] | body
  * chunked N source-again N | source-fail     the callback says -EAGAIN before each N-th piece | fails at its
  * end verify 0|1 | ca PATH | max N | stream | stop-after N | pause-after N MS | cancel-at-head | cancel-after
- * MS idempotent 1 | fresh 1 | expect 1 | begun 1 end                              the request starts
+ * MS | redirects MAX | redirect-policy BITS | decode 1
+ *   idempotent 1 | fresh 1 | expect 1 | begun 1 end                              the request starts
  *
- * and besides: `window N` (at most N in flight, asynchronous driver), `run` (until all are complete), `note
- * TEXT` (answered by a line of its own when everything before it is complete). Bodies made here are the bytes
- * 0..250 repeated, so that any piece is known by its offset.
+ * and besides: `session NAME` (the requests that follow are of that session, which is made when it is named
+ * first; "-": of none), `window N` (at most N in flight, asynchronous driver), `run` (until all are
+ * complete), `note TEXT` (answered by a line of its own when everything before it is complete). Bodies made
+ * here are the bytes 0..250 repeated, so that any piece is known by its offset.
  */
 #ifndef TESTS_DRIVER_COMMON_H
 #define TESTS_DRIVER_COMMON_H
@@ -20,6 +22,7 @@
 #include <reqivo/client.h>
 #include <reqivo/request.h>
 #include <reqivo/response.h>
+#include <reqivo/session.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,9 +56,16 @@ struct job {
 
 enum driver_verb { DRIVER_END_OF_INPUT, DRIVER_START, DRIVER_RUN, DRIVER_WINDOW, DRIVER_NOTE };
 
+struct driver_session {
+    struct driver_session *next;
+    char name[DRIVER_TAG];
+    struct reqivo_session *session;
+};
+
 struct driver {
     struct reqivo_client *client;
-    struct job *jobs, *job; /* all; the one being described */
+    struct job *jobs, *job;                    /* all; the one being described */
+    struct driver_session *sessions, *session; /* all; the one of the requests that follow, or NULL */
     size_t window;
     char note[DRIVER_TAG];
     unsigned submitted, completed, twice;

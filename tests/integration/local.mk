@@ -27,11 +27,13 @@ tests_integration_driver_async_SOURCES = tests/integration/driver_async.c tests/
 tests_integration_driver_async_LDADD = libreqivo-client.la
 driver_scripts = tests/integration/test_async.py tests/integration/test_cases.py tests/integration/test_isolation.py \
 	tests/integration/test_kill_client.py tests/integration/test_kill_daemon.py tests/integration/test_limits.py \
-	tests/integration/test_many.py tests/integration/test_nodaemon.py tests/integration/test_service.py \
-	tests/integration/test_slow_reader.py tests/integration/test_uids.py tests/integration/test_wire_abuse.py
+	tests/integration/test_many.py tests/integration/test_nodaemon.py tests/integration/test_redirect.py \
+	tests/integration/test_service.py \
+	tests/integration/test_shares.py tests/integration/test_slow_reader.py tests/integration/test_uids.py \
+	tests/integration/test_wire_abuse.py
 dist_check_SCRIPTS += $(driver_scripts)
 TESTS += $(driver_scripts)
-EXTRA_DIST += tests/integration/cases.py tests/integration/drivers.py tests/integration/odd_origin.py
+EXTRA_DIST += tests/integration/cases.py tests/integration/drivers.py tests/integration/hop_cases.py tests/integration/odd_origin.py
 
 # what is installed and packed, and the program behind `./dev run`
 dist_check_SCRIPTS += tests/integration/test_install.py tests/integration/test_run.py

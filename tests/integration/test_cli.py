@@ -102,6 +102,8 @@ class World:
         self.behaviour = Behaviour()
         self.origin = rt.Origin(place, self.behaviour)
         self.curl = rt.tool('curl')
+        self.fifo = place.path('fifo')
+        os.mkfifo(self.fifo)
 
     def both(self, *args, **options):
         """The same command line through reqivo and through curl."""
@@ -364,6 +366,8 @@ CODES = [
     (0, ['-k', 'self_signed'], True),
     (0, ['-k', 'expired'], True),
     (77, ['--cacert', '/nonexistent', 'good'], True),
+    (77, ['--cacert', 'FIFO', 'good'], False),
+    (77, ['--cacert', '/dev/zero', 'good'], False),
 ]
 
 
@@ -372,7 +376,7 @@ def code_case(world, code, args, like_curl):
         if text in world.certs.NAMES:
             return world.nginx.url(text)
         text = text.replace('ORIGIN', world.origin.url('')).replace('PLAIN', str(world.nginx.port()))
-        return world.certs.ca if text == 'CA' else text
+        return {'CA': world.certs.ca, 'FIFO': world.fifo}.get(text, text)
 
     words = [word(a) for a in args]
     ours = world.daemon.reqivo('-sS', *words)

@@ -138,10 +138,11 @@ def test_files():
         ok(done.returncode == 78 and 'is not a regular file' in done.stderr, 'a FIFO is refused, not waited for', done.stderr)
         with open(pem, 'w', encoding='ascii') as file:
             file.write('no certificate\n')
-        for what, name in (('that is not there', '/nonexistent/ca.pem'), ('without a certificate', pem)):
+        for what, name in (('that is not there', '/nonexistent/ca.pem'), ('without a certificate', pem), ('that is a FIFO', fifo),
+                           ('that is a device', '/dev/zero')):
             for args in (['--check-config'], ['--socket', os.path.join(folder, 'sock')]):
                 done = with_config(f'ca_file = "{name}"\n', *args)
-                ok(done.returncode == 78 and f'ca_file: {name}: ' in done.stderr and not done.stdout,
+                ok(done.returncode == 78 and f'ca_file: {name}: ' in done.stderr and done.stderr.count('ca_file') == 1 and not done.stdout,
                    f'{args[0]} refuses a ca_file {what}', f'{done.returncode} {done.stderr}')
         with open(part, 'w', encoding='ascii') as file:
             file.write('pool { connections = 3 }\n')

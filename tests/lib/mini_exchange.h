@@ -18,7 +18,12 @@
 /* ---- the sink ---- */
 
 struct seen {
-    unsigned begun, heads, trailers, done;
+    unsigned begun, heads, trailers, hops, done;
+    uint16_t hop_flags;
+    size_t hop_fields;
+    unsigned redirects; /* heads that a HOP is to follow */
+    int64_t content_length;
+    char hop_method[16], hop_url[256];
     int status;
     uint8_t head_flags;
     size_t body;
@@ -56,6 +61,8 @@ static inline int sink_head(struct exchange *x, const struct rqv_response_head *
     seen->heads++;
     seen->status = head->status;
     seen->head_flags = head->flags;
+    seen->content_length = head->content_length;
+    seen->redirects += x->hopping;
     return 0;
 }
 
@@ -77,6 +84,18 @@ static inline int sink_trailers(struct exchange *x, const struct rqv_fields *fie
     struct seen *seen = x->owner;
 
     seen->trailers += (unsigned)fields->count;
+    return 0;
+}
+
+static inline int sink_hop(struct exchange *x, const struct rqv_hop *hop)
+{
+    struct seen *seen = x->owner;
+
+    seen->hops++;
+    seen->hop_flags = hop->flags;
+    seen->hop_fields = hop->fields.count;
+    snprintf(seen->hop_method, sizeof seen->hop_method, "%.*s", (int)hop->method.len, hop->method.ptr);
+    snprintf(seen->hop_url, sizeof seen->hop_url, "%.*s", (int)hop->url.len, hop->url.ptr);
     return 0;
 }
 
@@ -103,8 +122,15 @@ static inline size_t sink_room(struct exchange *x)
     return seen->room;
 }
 
-static const struct exchange_sink sink = {sink_trust,    sink_begun,  sink_head, sink_data,
-                                          sink_trailers, sink_credit, sink_done, sink_room};
+static const struct exchange_sink sink = {.trust = sink_trust,
+                                          .begun = sink_begun,
+                                          .head = sink_head,
+                                          .data = sink_data,
+                                          .trailers = sink_trailers,
+                                          .hop = sink_hop,
+                                          .credit = sink_credit,
+                                          .done = sink_done,
+                                          .room = sink_room};
 
 /* ---- a world ---- */
 
@@ -117,6 +143,7 @@ struct world {
     struct seen seen;
     struct exchange *x;
     uint64_t next_id;
+    struct session *session; /* of the requests, or NULL */
 };
 
 static inline void request(struct world *w, struct rqv_str method)
@@ -153,7 +180,8 @@ static inline int start(struct world *w, bool ended, struct rqv_err *err)
                                      .source = &w->source,
                                      .id = ++w->next_id,
                                      .head = &w->head,
-                                     .ended = ended};
+                                     .ended = ended,
+                                     .session = w->session};
     struct seen keep = {.room = w->seen.room ? w->seen.room : 1 << 20,
                         .begun_rc = w->seen.begun_rc,
                         .trust_rc = w->seen.trust_rc};

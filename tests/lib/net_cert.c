@@ -8,6 +8,7 @@
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -35,7 +36,7 @@ void net_cert_make(struct net_cert *cert, const struct net_cert_params *params)
     int serial = 1;
 
     cert->cert = x;
-    cert->key = EVP_EC_gen("P-256");
+    cert->key = params->rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
     ck_assert_ptr_nonnull(cert->key);
     ck_assert_int_eq(RAND_bytes((unsigned char *)&serial, sizeof(serial)), 1);
     X509_set_version(x, 2);

@@ -122,6 +122,7 @@ int net_client_open(struct net_client *client, struct net_env *env, uint16_t por
     struct in_addr v4;
     struct in6_addr v6;
     struct tls_params tls = {
+        .account = env->account,
         .trust = params->trust ? params->trust : tls_system_trust(env->tls),
         .verify = !params->no_verify,
         .host = params->host,
@@ -138,6 +139,7 @@ int net_client_open(struct net_client *client, struct net_env *env, uint16_t por
     if (params->session)
         ck_assert_int_eq(SSL_set_session(ssl, params->session), 1);
     ck_assert_int_eq(stream_new(env->loop, net_connect(port), ssl, &client->stream), 0);
+    stream_set_account(client->stream, env->account);
     stream_set_owner(client->stream, on_handshake, client);
     on_handshake(client, 0);
     net_env_run(env, &client->done);

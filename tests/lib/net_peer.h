@@ -31,6 +31,7 @@ struct net_cert_params {
     const char *san;               /* "DNS:a.example,IP:127.0.0.1"; NULL: none */
     const struct net_cert *issuer; /* NULL: signs itself */
     bool ca;
+    bool rsa;     /* instead of P-256 */
     long until_s; /* from now; 0: a day */
 };
 void net_cert_make(struct net_cert *cert, const struct net_cert_params *params);

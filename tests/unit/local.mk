@@ -127,7 +127,7 @@ tests_unit_test_client_objects_LDADD = libclient.la $(CHECK_LIBS)
 
 # daemon/net
 net_tests = tests/unit/test_dial tests/unit/test_policy tests/unit/test_resolver tests/unit/test_stream \
-	tests/unit/test_tls tests/unit/test_tls_ticket
+	tests/unit/test_tls tests/unit/test_tls_cost tests/unit/test_tls_ticket
 net_test_lib = tests/lib/net_cert.c tests/lib/net_dns.c tests/lib/net_dns.h tests/lib/net_env.c tests/lib/net_peer.h \
 	tests/lib/net_server.c tests/unit/unit.h
 net_test_libs = libreqivod.la $(OPENSSL_LIBS) $(CHECK_LIBS) -lpthread
@@ -143,6 +143,8 @@ tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(net_test_lib)
 tests_unit_test_stream_LDADD = $(net_test_libs)
 tests_unit_test_tls_SOURCES = tests/unit/test_tls.c $(net_test_lib)
 tests_unit_test_tls_LDADD = $(net_test_libs)
+tests_unit_test_tls_cost_SOURCES = tests/unit/test_tls_cost.c $(net_test_lib)
+tests_unit_test_tls_cost_LDADD = $(net_test_libs)
 tests_unit_test_tls_ticket_SOURCES = tests/unit/test_tls_ticket.c $(net_test_lib)
 tests_unit_test_tls_ticket_LDADD = $(net_test_libs)
 
@@ -190,21 +192,38 @@ tests_unit_test_url_resolve_SOURCES = tests/unit/test_url_resolve.c tests/unit/u
 tests_unit_test_url_resolve_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
 
 # daemon/base/queue, daemon/upstream, daemon/work, daemon/ipc
-upstream_tests = tests/unit/test_exchange tests/unit/test_exchange_end tests/unit/test_key tests/unit/test_peer \
-	tests/unit/test_pool tests/unit/test_queue tests/unit/test_waitq
+upstream_tests = tests/unit/test_exchange tests/unit/test_exchange_decode tests/unit/test_exchange_end tests/unit/test_exchange_hop \
+	tests/unit/test_exchange_session tests/unit/test_key tests/unit/test_peer \
+	tests/unit/test_peer_memory tests/unit/test_pool tests/unit/test_pool_fair tests/unit/test_queue \
+	tests/unit/test_peer_limits tests/unit/test_waitq
 mini_origin_sources = tests/lib/mini_origin.c tests/lib/mini_origin.h tests/unit/unit.h
 check_PROGRAMS += $(upstream_tests)
 TESTS += $(upstream_tests)
 tests_unit_test_exchange_SOURCES = tests/unit/test_exchange.c tests/lib/mini_exchange.h $(mini_origin_sources)
 tests_unit_test_exchange_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_exchange_decode_SOURCES = tests/unit/test_exchange_decode.c tests/lib/mini_exchange.h \
+	tests/lib/coding_run.c tests/lib/coding_run.h $(mini_origin_sources)
+tests_unit_test_exchange_decode_LDADD = libreqivod.la $(BROTLIENC_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(CHECK_LIBS)
+tests_unit_test_exchange_hop_SOURCES = tests/unit/test_exchange_hop.c tests/lib/mini_exchange.h tests/lib/mini_site.h \
+	$(mini_origin_sources)
+tests_unit_test_exchange_hop_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_exchange_session_SOURCES = tests/unit/test_exchange_session.c tests/lib/mini_exchange.h \
+	tests/lib/mini_site.h $(mini_origin_sources)
+tests_unit_test_exchange_session_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_exchange_end_SOURCES = tests/unit/test_exchange_end.c tests/lib/mini_exchange.h $(mini_origin_sources)
 tests_unit_test_exchange_end_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_key_SOURCES = tests/unit/test_key.c tests/unit/unit.h
 tests_unit_test_key_LDADD = libreqivod.la $(CHECK_LIBS)
-tests_unit_test_peer_SOURCES = tests/unit/test_peer.c $(mini_origin_sources)
+tests_unit_test_peer_SOURCES = tests/unit/test_peer.c tests/lib/mini_program.h $(mini_origin_sources)
 tests_unit_test_peer_LDADD = libreqivod.la $(CHECK_LIBS)
-tests_unit_test_pool_SOURCES = tests/unit/test_pool.c $(mini_origin_sources)
+tests_unit_test_peer_memory_SOURCES = tests/unit/test_peer_memory.c tests/lib/mini_program.h $(mini_origin_sources)
+tests_unit_test_peer_memory_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_pool_SOURCES = tests/unit/test_pool.c tests/lib/mini_want.h $(mini_origin_sources)
+tests_unit_test_peer_limits_SOURCES = tests/unit/test_peer_limits.c tests/lib/mini_program.h $(mini_origin_sources)
+tests_unit_test_peer_limits_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_pool_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_pool_fair_SOURCES = tests/unit/test_pool_fair.c tests/lib/mini_want.h $(mini_origin_sources)
+tests_unit_test_pool_fair_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_queue_SOURCES = tests/unit/test_queue.c tests/unit/unit.h
 tests_unit_test_queue_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_waitq_SOURCES = tests/unit/test_waitq.c tests/unit/unit.h

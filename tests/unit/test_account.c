@@ -109,21 +109,81 @@ START_TEST(rule_b9_6_memory_is_charged_to_the_uid)
 }
 END_TEST
 
-START_TEST(rule_b9_3_no_uid_above_three_quarters)
+static size_t take_all(struct account *account, enum account_kind kind)
 {
-    all.limit_uid[ACCOUNT_PEERS] = 4096;
-    all.limit_all[ACCOUNT_PEERS] = 100;
-    ck_assert_int_eq(account_charge(alice, ACCOUNT_PEERS, 75), 0);
-    ck_assert_int_eq(account_charge(alice, ACCOUNT_PEERS, 1), REQIVO_E_LIMIT_PEERS);
-    ck_assert_int_eq(account_charge(bob, ACCOUNT_PEERS, 25), 0);
-    ck_assert_int_eq(account_charge(bob, ACCOUNT_PEERS, 1), REQIVO_E_LIMIT_PEERS); /* the total */
-    ck_assert_int_eq(account_check(bob, ACCOUNT_PEERS, 1), REQIVO_E_LIMIT_PEERS);
+    size_t n = 0;
+
+    while (account_charge(account, kind, 1) == 0)
+        n++;
+    return n;
+}
+
+/* Of 160 a sixteenth is kept; of what is left, nobody gets more than he leaves to the next. */
+START_TEST(rule_b9_6_a_uid_leaves_as_much_as_it_takes)
+{
+    static const size_t shares[] = {75, 38, 19, 9, 5, 2, 1, 1};
+    struct account *users[8];
+
+    all.limit_all[ACCOUNT_REQUESTS] = 160;
+    for (size_t i = 0; i < 8; i++) {
+        ck_assert_int_eq(account_get(&all, (uid_t)(2000 + i), &users[i]), 0);
+        ck_assert_uint_eq(take_all(users[i], ACCOUNT_REQUESTS), shares[i]);
+    }
+    ck_assert_int_eq(account_check(alice, ACCOUNT_REQUESTS, 1), REQIVO_E_LIMIT_REQUESTS);
+    account_refund(users[0], ACCOUNT_REQUESTS, 40);
+    ck_assert_int_eq(account_charge(users[0], ACCOUNT_REQUESTS, 4), REQIVO_E_LIMIT_REQUESTS);
+    ck_assert_uint_eq(take_all(alice, ACCOUNT_REQUESTS), 20); /* what was freed is the newcomer's first */
+    account_refund(alice, ACCOUNT_REQUESTS, 20);
+    account_refund(users[0], ACCOUNT_REQUESTS, shares[0] - 40);
+    for (size_t i = 0; i < 8; i++) {
+        if (i > 0)
+            account_refund(users[i], ACCOUNT_REQUESTS, shares[i]);
+        account_release(&users[i]);
+    }
+    ck_assert_uint_eq(all.used[ACCOUNT_REQUESTS], 0);
+}
+END_TEST
+
+/* Root and the daemon's own user have what nobody else gets, and no share but their limit. */
+START_TEST(rule_b9_3_a_part_is_kept_for_root)
+{
+    struct account *root, *own;
+
+    all.own_uid = 4242;
+    ck_assert_int_eq(account_get(&all, 0, &root), 0);
+    ck_assert_int_eq(account_get(&all, 4242, &own), 0);
+    all.limit_uid[ACCOUNT_PEERS] = 120;
+    all.limit_all[ACCOUNT_PEERS] = 160;
+    ck_assert_uint_eq(take_all(alice, ACCOUNT_PEERS), 75);
+    ck_assert_uint_eq(take_all(own, ACCOUNT_PEERS), 85);
+    ck_assert_int_eq(account_charge(bob, ACCOUNT_PEERS, 1), REQIVO_E_LIMIT_PEERS);
+    ck_assert_int_eq(account_check(root, ACCOUNT_PEERS, 1), REQIVO_E_LIMIT_PEERS);
     ck_assert_uint_eq(bob->refused[ACCOUNT_PEERS], 1);
     account_refund(alice, ACCOUNT_PEERS, 75);
-    account_refund(bob, ACCOUNT_PEERS, 25);
-    all.limit_all[ACCOUNT_PEERS] = 1; /* three quarters of one are one */
-    ck_assert_int_eq(account_charge(bob, ACCOUNT_PEERS, 1), 0);
-    account_refund(bob, ACCOUNT_PEERS, 1);
+    ck_assert_uint_eq(take_all(root, ACCOUNT_PEERS), 75);
+    account_refund(own, ACCOUNT_PEERS, 85);
+    ck_assert_uint_eq(take_all(root, ACCOUNT_PEERS), 45);
+    account_refund(root, ACCOUNT_PEERS, 120);
+    account_release(&root);
+    account_release(&own);
+}
+END_TEST
+
+/* With the defaults one busy user has all of his limits while the others are quiet. */
+START_TEST(rule_b9_3_a_lone_uid_has_its_documented_numbers)
+{
+    struct conf conf;
+
+    conf_defaults(&conf);
+    accounts_limits_from_conf(&all, &conf, 65536);
+    ck_assert_int_eq(account_check(alice, ACCOUNT_MEMORY, 64u << 20), 0);
+    ck_assert_int_eq(account_check(alice, ACCOUNT_REQUESTS, 8192), 0);
+    ck_assert_int_eq(account_check(alice, ACCOUNT_PEERS, 4096), 0);
+    ck_assert_int_eq(account_check(alice, ACCOUNT_CONNS, 1024), 0);
+    ck_assert_int_lt(account_check(alice, ACCOUNT_MEMORY, (64u << 20) + 1), 0);
+    ck_assert_uint_le(all.limit_all[ACCOUNT_MEMORY] + all.limit_all[ACCOUNT_OWED], 256u << 20);
+    all.limit_all[ACCOUNT_PEERS] = 1; /* half of one is one */
+    ck_assert_int_eq(account_check(alice, ACCOUNT_PEERS, 1), 0);
 }
 END_TEST
 
@@ -195,6 +255,7 @@ START_TEST(rule_b10_1_fairness)
 {
     static struct worker_of_test many[1000], single;
 
+    all.turn_us = UINT64_MAX;
     for (int i = 0; i < 1000; i++) {
         many[i].left = 10;
         fair_item_init(&many[i].item, alice, on_turn_alice, &many[i]);
@@ -221,6 +282,7 @@ START_TEST(rule_b10_1_budget)
     struct worker_of_test busy = {.left = 1000000};
     struct loop_task stop;
 
+    all.turn_us = UINT64_MAX;
     fair_item_init(&busy.item, alice, on_turn_alice, &busy);
     fair_queue(&busy.item);
     loop_task_init(&stop, on_last, loop);
@@ -236,6 +298,91 @@ START_TEST(rule_b10_1_budget)
     loop_run(loop);
     ck_assert_uint_eq(served[0], 2 * ACCOUNTS_BUDGET);
     ck_assert(rqv_list_empty(&all.ring));
+}
+END_TEST
+
+static void one_turn(void)
+{
+    struct loop_task stop;
+
+    loop_task_init(&stop, on_last, loop);
+    loop_task_queue(loop, &stop, LOOP_FREE);
+    loop_run(loop);
+}
+
+/* Its time is up before the first: it looks after each few, and stops. */
+START_TEST(rule_b10_1_a_turn_has_its_time)
+{
+    struct worker_of_test busy = {.left = 1000000};
+
+    all.turn_us = 0;
+    fair_item_init(&busy.item, alice, on_turn_alice, &busy);
+    fair_queue(&busy.item);
+    one_turn();
+    ck_assert_uint_eq(served[0], ACCOUNTS_CLOCK);
+    one_turn();
+    ck_assert_uint_eq(served[0], 2 * ACCOUNTS_CLOCK);
+    fair_drop(&busy.item);
+}
+END_TEST
+
+/* However little time there is, and however many accounts: each gets one. */
+START_TEST(rule_b10_1_everyone_has_a_turn)
+{
+    static struct worker_of_test workers[3 * ACCOUNTS_BUDGET];
+    static struct account *accounts[3 * ACCOUNTS_BUDGET];
+
+    all.turn_us = 0;
+    for (unsigned i = 0; i < 3 * ACCOUNTS_BUDGET; i++) {
+        ck_assert_int_eq(account_get(&all, 5000 + i, &accounts[i]), 0);
+        workers[i].left = 1000;
+        fair_item_init(&workers[i].item, accounts[i], on_turn_alice, &workers[i]);
+        fair_queue(&workers[i].item);
+    }
+    for (unsigned turn = 1; turn <= 3; turn++) {
+        one_turn();
+        for (unsigned i = 0; i < 3 * ACCOUNTS_BUDGET; i++)
+            ck_assert_uint_eq(workers[i].left, 1000 - turn);
+    }
+    for (unsigned i = 0; i < 3 * ACCOUNTS_BUDGET; i++) {
+        fair_drop(&workers[i].item);
+        account_release(&accounts[i]);
+    }
+    ck_assert_uint_eq(all.ring_count, 0);
+}
+END_TEST
+
+static struct worker_of_test crowd[100];
+
+static void on_crowd(void *owner)
+{
+    unsigned *direct = owner, before = served[0];
+
+    for (unsigned i = 0; i < 100; i++)
+        fair_serve(&crowd[i].item);
+    *direct = served[0] - before;
+}
+
+/* Without a circle only where the last turn left nobody waiting, and only the first few. */
+START_TEST(rule_b10_1_few_are_served_at_once)
+{
+    struct loop_task ready;
+    unsigned direct = 0;
+
+    all.turn_us = UINT64_MAX;
+    for (unsigned i = 0; i < 100; i++) {
+        crowd[i].left = 1000;
+        fair_item_init(&crowd[i].item, alice, on_turn_alice, &crowd[i]);
+    }
+    loop_task_init(&ready, on_crowd, &direct);
+    for (unsigned turn = 0; turn < 3; turn++) {
+        loop_task_queue(loop, &ready, LOOP_WORK);
+        one_turn();
+        ck_assert_uint_eq(direct, turn == 0 ? ACCOUNTS_DIRECT : 0);
+        ck_assert_uint_eq(served[0], ACCOUNTS_DIRECT + (turn + 1) * ACCOUNTS_BUDGET);
+    }
+    for (unsigned i = 0; i < 100; i++)
+        fair_drop(&crowd[i].item);
 }
 END_TEST
 
@@ -278,11 +425,16 @@ static Suite *suite(void)
     tcase_add_test(tcase, test_dies_after_linger);
     tcase_add_test(tcase, test_idle_accounts_are_bounded);
     tcase_add_test(tcase, rule_b9_6_memory_is_charged_to_the_uid);
-    tcase_add_test(tcase, rule_b9_3_no_uid_above_three_quarters);
+    tcase_add_test(tcase, rule_b9_6_a_uid_leaves_as_much_as_it_takes);
+    tcase_add_test(tcase, rule_b9_3_a_part_is_kept_for_root);
+    tcase_add_test(tcase, rule_b9_3_a_lone_uid_has_its_documented_numbers);
     tcase_add_test(tcase, test_codes_of_kinds);
     tcase_add_test(tcase, rule_b10_2_totals_follow_the_descriptors);
     tcase_add_test(tcase, rule_b10_1_fairness);
     tcase_add_test(tcase, rule_b10_1_budget);
+    tcase_add_test(tcase, rule_b10_1_a_turn_has_its_time);
+    tcase_add_test(tcase, rule_b10_1_everyone_has_a_turn);
+    tcase_add_test(tcase, rule_b10_1_few_are_served_at_once);
     tcase_add_test(tcase, test_item_may_free_itself);
     suite_add_tcase(s, tcase);
     return s;

@@ -173,7 +173,8 @@ START_TEST(test_exit)
 {
 #define CHECK_CODE(name, number, class, text)                                                                \
     ck_assert_msg(cli_exit_of(number, REQIVO_PHASE_HEAD) > 2 || (number) == REQIVO_E_METHOD ||               \
-                      (number) == REQIVO_E_FIELD || (number) == REQIVO_E_SOCKET_PATH,                        \
+                      (number) == REQIVO_E_FIELD || (number) == REQIVO_E_SOCKET_PATH ||                      \
+                      (number) == REQIVO_E_COOKIE || (number) == REQIVO_E_SESSION,                           \
                   #name);
     REQIVO_ERROR_TABLE(CHECK_CODE)
 #undef CHECK_CODE

@@ -4,6 +4,7 @@
 #include "daemon/net/dial.h"
 #include "daemon/net/dial_internal.h"
 #include "daemon/net/resolver_internal.h"
+#include "daemon/net/tls_internal.h"
 #include "tests/lib/net_dns.h"
 #include "tests/lib/net_peer.h"
 #include "tests/unit/unit.h"
@@ -481,6 +482,111 @@ START_TEST(cancel_inside_the_telling)
 }
 END_TEST
 
+/* ---- handshakes in turn ---- */
+
+#define MANY 64
+
+struct crowd {
+    struct net_server server; /* takes connections and never answers */
+    struct dial *dials[MANY];
+    size_t count;
+};
+
+static void crowd_open(struct crowd *crowd, struct account *account, size_t count)
+{
+    struct dial_params params;
+
+    net_server_open(&crowd->server, NULL, net_script_hello);
+    ck_assert_int_eq(listen(crowd->server.fd, MANY), 0);
+    ck_assert_int_eq(fcntl(crowd->server.fd, F_SETFL, O_NONBLOCK), 0);
+    params = params_for("127.0.0.1", crowd->server.port, true);
+    params.account = account;
+    for (crowd->count = 0; crowd->count < count; crowd->count++)
+        ck_assert_int_eq(dial_start(&net, &params, on_told, &told, &crowd->dials[crowd->count]), 0);
+}
+
+static void crowd_close(struct crowd *crowd)
+{
+    for (size_t i = 0; i < crowd->count; i++)
+        dial_cancel(&crowd->dials[i]);
+    close(crowd->server.fd);
+}
+
+/* To how many of its connections a ClientHello has been sent: each is a step that was done. */
+static unsigned crowd_steps(struct crowd *crowd, int fds[MANY])
+{
+    unsigned steps = 0;
+    char byte;
+
+    for (size_t i = 0; i < crowd->count; i++) {
+        if (fds[i] < 0)
+            fds[i] = accept4(crowd->server.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        steps += fds[i] >= 0 && recv(fds[i], &byte, 1, MSG_PEEK) == 1;
+    }
+    return steps;
+}
+
+static void on_turn_end(void *owner)
+{
+    (void)owner;
+    loop_stop(env.loop);
+}
+
+/* One turn of the loop. */
+static void turn(void)
+{
+    struct loop_task end;
+
+    loop_task_init(&end, on_turn_end, NULL);
+    loop_task_queue(env.loop, &end, LOOP_FREE);
+    loop_run(env.loop);
+}
+
+/* A uid that dials many servers is ahead of another one's handshake by one step, and a turn makes four. */
+START_TEST(rule_b10_1_handshakes_in_turn)
+{
+    int many_fds[MANY], one_fds[MANY];
+    struct crowd many, one;
+    struct account *other;
+    unsigned before = 0;
+
+    memset(many_fds, -1, sizeof(many_fds));
+    memset(one_fds, -1, sizeof(one_fds));
+    ck_assert_int_eq(account_get(&env.accounts, 1001, &other), 0);
+    crowd_open(&many, env.account, MANY);
+    crowd_open(&one, other, 1);
+    while (crowd_steps(&one, one_fds) == 0) {
+        before = crowd_steps(&many, many_fds);
+        ck_assert_uint_le(before, 4);
+        turn();
+    }
+    ck_assert_uint_le(crowd_steps(&many, many_fds) - before, 3);
+    for (unsigned i = 0, last = crowd_steps(&many, many_fds); last < MANY; i++) {
+        unsigned now;
+
+        ck_assert_uint_lt(i, 2 * MANY);
+        turn();
+        now = crowd_steps(&many, many_fds);
+        ck_assert_uint_le(now - last, ACCOUNTS_BUDGET / DIAL_STEP_ITEMS);
+        last = now;
+    }
+    ck_assert_uint_eq(env.account->used[ACCOUNT_MEMORY], MANY * (size_t)TLS_COST_HANDSHAKE);
+    crowd_close(&many); /* also those whose turn has not come: */
+    crowd_open(&many, env.account, MANY);
+    turn();
+    crowd_close(&many);
+    ck_assert_uint_eq(env.account->used[ACCOUNT_MEMORY], 0);
+    crowd_close(&one);
+    ck_assert_uint_eq(told.calls, 0);
+    for (int i = 0; i < MANY; i++) {
+        close(many_fds[i]);
+        if (one_fds[i] >= 0)
+            close(one_fds[i]);
+    }
+    account_release(&other);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("dial");
@@ -504,6 +610,7 @@ static Suite *suite(void)
     tcase_add_test(t, rule_t6_rebinding);
     tcase_add_test(t, cancel_at_each_step);
     tcase_add_test(t, cancel_inside_the_telling);
+    tcase_add_test(t, rule_b10_1_handshakes_in_turn);
     suite_add_tcase(s, t);
     return s;
 }

@@ -25,8 +25,22 @@ static void fixture_init(struct fixture *f)
     queue_pool_init(&f->pool, &f->accounts);
 }
 
+static unsigned kept(const struct fixture *f)
+{
+    unsigned n = 0;
+
+    for (unsigned rank = 0; rank < QUEUE_RANKS; rank++)
+        n += f->pool.count[rank];
+    return n;
+}
+
+/* The list of the blocks that queues usually begin with. */
+#define BLOCK_RANK 4
+
 static void fixture_done(struct fixture *f)
 {
+    ck_assert_uint_eq(QUEUE_LEAST << BLOCK_RANK, QUEUE_BLOCK);
+    ck_assert_uint_eq(f->account->used[ACCOUNT_OWED], 0);
     ck_assert_uint_eq(f->account->used[ACCOUNT_MEMORY], 0);
     ck_assert_uint_eq(f->accounts.used[ACCOUNT_MEMORY], 0);
     queue_pool_done(&f->pool);
@@ -95,9 +109,9 @@ START_TEST(what_came_last_is_taken_back)
     ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], queue.buf.cap);
     queue_consume(&queue, 0);
     ck_assert_ptr_null(queue.buf.data);
-    ck_assert_uint_eq(f.pool.count, 1);
+    ck_assert_uint_eq(kept(&f), 1);
     for (size_t i = 0; i < 11; i++)
-        ck_assert_uint_eq(f.pool.free[0].data[i], 0);
+        ck_assert_uint_eq(f.pool.free[BLOCK_RANK][0][i], 0);
     fixture_done(&f);
 }
 END_TEST
@@ -114,13 +128,13 @@ START_TEST(a_block_is_used_again)
     uint8_t *block = one.buf.data;
     ck_assert_uint_eq(one.buf.cap, QUEUE_BLOCK);
     queue_consume(&one, 1);
-    ck_assert_uint_eq(f.pool.count, 1);
+    ck_assert_uint_eq(kept(&f), 1);
     ck_assert_int_eq(queue_append(&two, "yz", 2), 0);
     ck_assert_ptr_eq(two.buf.data, block);
-    ck_assert_uint_eq(f.pool.count, 0);
+    ck_assert_uint_eq(kept(&f), 0);
     ck_assert_mem_eq(rqv_buf_head(&two.buf), "yz", 2);
     queue_done(&two);
-    ck_assert_uint_eq(f.pool.count, 1);
+    ck_assert_uint_eq(kept(&f), 1);
     queue_done(&one);
     fixture_done(&f);
 }
@@ -166,7 +180,7 @@ START_TEST(rule_b9_6_the_accounts_limit_holds)
     ck_assert_int_eq(queue_append(&one, bytes, sizeof bytes), REQIVO_E_LIMIT_MEMORY);
     ck_assert_uint_eq(queue_len(&one), 3);
     ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], QUEUE_BLOCK);
-    ck_assert_int_eq(queue_append(&two, bytes, 2 * QUEUE_BLOCK), REQIVO_E_LIMIT_MEMORY);
+    ck_assert_int_eq(queue_append(&two, bytes, 2 * QUEUE_BLOCK + 1), REQIVO_E_LIMIT_MEMORY);
     ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], QUEUE_BLOCK);
     ck_assert_uint_ge(f.account->refused[ACCOUNT_MEMORY], 2);
     queue_done(&one);
@@ -189,13 +203,75 @@ START_TEST(large_blocks_stay_few)
     }
     for (int i = 0; i < 40; i++)
         queue_done(&queues[i]);
-    ck_assert_uint_le(f.pool.count, 16);
-    ck_assert_uint_eq(f.pool.large, f.pool.count);
+    ck_assert_uint_le(kept(&f), 16);
+    ck_assert_uint_eq(f.pool.large, kept(&f));
     queue_init(&small, f.account, 1 << 20);
     ck_assert_int_eq(queue_append(&small, "x", 1), 0);
     ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], QUEUE_BLOCK);
     queue_done(&small);
-    ck_assert_uint_eq(f.pool.count, f.pool.large + 1);
+    ck_assert_uint_eq(kept(&f), f.pool.large + 1);
+    fixture_done(&f);
+}
+END_TEST
+
+/* What waits is charged what it holds, not a whole block, and its block is used again too. */
+START_TEST(rule_b9_6_a_small_queue_costs_little)
+{
+    static const char bytes[20000];
+    static const struct {
+        size_t n, cap;
+    } table[] = {{1, 1024},    {700, 1024},    {1024, 1024},  {1025, 2048},
+                 {3000, 4096}, {16384, 16384}, {20000, 32768}};
+    struct fixture f;
+    struct queue queue, tight;
+
+    fixture_init(&f);
+    queue_init_small(&queue, f.account, 1 << 20);
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        ck_assert_int_eq(queue_append(&queue, bytes, table[i].n), 0);
+        ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], table[i].cap);
+        queue_consume(&queue, table[i].n);
+    }
+    ck_assert_uint_eq(kept(&f), 5); /* one of each size */
+    queue_init_small(&tight, f.account, 700);
+    ck_assert_int_eq(queue_append(&tight, bytes, 700), 0);
+    ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], 700);
+    queue_done(&tight);
+    queue_done(&queue);
+    fixture_done(&f);
+}
+END_TEST
+
+/* What is owed has memory of its own, which is as limited; it moves to the other when there is some. */
+START_TEST(rule_b9_6_what_is_owed_fits_when_memory_is_used_up)
+{
+    static const char bytes[65536];
+    struct fixture f;
+    struct queue large, one;
+
+    fixture_init(&f);
+    f.accounts.limit_uid[ACCOUNT_MEMORY] = sizeof bytes;
+    f.accounts.limit_uid[ACCOUNT_OWED] = 4096;
+    queue_init(&large, f.account, 1 << 20);
+    queue_init(&one, f.account, 1 << 20);
+    ck_assert_int_eq(queue_append(&large, bytes, sizeof bytes), 0);
+    ck_assert_int_eq(queue_append(&one, "DONE", 4), REQIVO_E_LIMIT_MEMORY);
+    ck_assert_int_eq(queue_append_owed(&one, "DONE", 4), 0);
+    ck_assert_uint_eq(f.account->used[ACCOUNT_OWED], 1024);
+    ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], sizeof bytes);
+    ck_assert_int_eq(queue_append_owed(&one, bytes, 1500), 0);
+    ck_assert_uint_eq(f.account->used[ACCOUNT_OWED], 2048);
+    ck_assert_int_eq(queue_append_owed(&one, bytes, 4096), REQIVO_E_LIMIT_MEMORY);
+    ck_assert_uint_eq(queue_len(&one), 1504);
+    ck_assert_uint_eq(account_memory(f.account->used), sizeof bytes + 2048);
+    queue_consume(&large, sizeof bytes);
+    ck_assert_int_eq(queue_append_owed(&one, bytes, 4096), 0);
+    ck_assert_uint_eq(f.account->used[ACCOUNT_OWED], 0);
+    ck_assert_uint_eq(f.account->used[ACCOUNT_MEMORY], one.buf.cap);
+    ck_assert_mem_eq(rqv_buf_head(&one.buf), "DONE", 4);
+    queue_consume(&one, queue_len(&one));
+    queue_done(&one);
+    queue_done(&large);
     fixture_done(&f);
 }
 END_TEST
@@ -250,9 +326,9 @@ START_TEST(rule_b2_10_a_block_is_wiped_before_it_is_given_back)
     ck_assert_int_eq(queue_append(&queue, secret, sizeof secret), 0);
     queue_consume(&queue, 1);
     queue_consume(&queue, queue_len(&queue));
-    ck_assert_uint_eq(f.pool.count, 1);
+    ck_assert_uint_eq(kept(&f), 1);
     for (size_t i = 0; i <= sizeof secret; i++)
-        ck_assert_uint_eq(f.pool.free[0].data[i], 0);
+        ck_assert_uint_eq(f.pool.free[BLOCK_RANK][0][i], 0);
     queue_done(&queue);
     fixture_done(&f);
 }
@@ -265,7 +341,8 @@ static Suite *suite(void)
     UNIT_TCASE(s, "charge", capacity_is_what_is_charged, nothing_costs_nothing, what_came_last_is_taken_back,
                a_block_is_used_again, large_blocks_stay_few, content_and_charge_agree_with_a_model,
                rule_b2_10_a_block_is_wiped_before_it_is_given_back);
-    UNIT_TCASE(s, "limits", rule_b9_6_the_queues_own_limit_is_exact, rule_b9_6_the_accounts_limit_holds);
+    UNIT_TCASE(s, "limits", rule_b9_6_the_queues_own_limit_is_exact, rule_b9_6_the_accounts_limit_holds,
+               rule_b9_6_a_small_queue_costs_little, rule_b9_6_what_is_owed_fits_when_memory_is_used_up);
     return s;
 }
 

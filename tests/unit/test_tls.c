@@ -7,7 +7,9 @@
 #include "tests/unit/unit.h"
 
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static struct net_cert ca, other_ca;
 static struct net_env env;
@@ -192,6 +194,36 @@ START_TEST(rule_b7_1_versions)
     ck_assert_int_eq(with_server_version(TLS1_1_VERSION), REQIVO_E_TLS_HANDSHAKE);
     ck_assert_int_eq(with_server_version(TLS1_2_VERSION), 0);
     ck_assert_int_eq(with_server_version(TLS1_3_VERSION), 0);
+}
+END_TEST
+
+/* An RSA server of TLS 1.2 with just these. */
+static int with_server_ciphers(const char *ciphers)
+{
+    struct net_server server;
+    struct net_client client;
+    struct net_cert cert;
+    int rc;
+
+    net_cert_make(&cert,
+                  &(struct net_cert_params){.cn = "x", .san = "DNS:a.example", .issuer = &ca, .rsa = true});
+    net_server_open(&server, &cert, net_script_hello);
+    SSL_CTX_set_max_proto_version(server.ctx, TLS1_2_VERSION);
+    ck_assert_int_eq(SSL_CTX_set_cipher_list(server.ctx, ciphers), 1);
+    SSL_CTX_set_dh_auto(server.ctx, 1);
+    net_server_start(&server);
+    rc = net_client_open(&client, &env, server.port, &(struct net_client_params){.host = "a.example"});
+    net_client_close(&client);
+    net_server_stop(&server);
+    net_cert_done(&cert);
+    return rc;
+}
+
+/* A prime of the server's choice costs as much time as it likes: finite-field DHE is not offered. */
+START_TEST(rule_b7_1_no_prime_of_the_server)
+{
+    ck_assert_int_eq(with_server_ciphers("DHE-RSA-AES128-GCM-SHA256"), REQIVO_E_TLS_HANDSHAKE);
+    ck_assert_int_eq(with_server_ciphers("DHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"), 0);
 }
 END_TEST
 
@@ -433,11 +465,16 @@ START_TEST(trust_of_the_system_missing)
     struct tls_setup setup = {env.loop, env.worker, "/nonexistent/ca.pem", net_hash_key};
     struct rqv_err err = {0};
     struct tls *tls = NULL;
+    char empty[64];
 
     ck_assert_int_eq(tls_new(&setup, &tls, &err), REQIVO_E_TRUST);
     ck_assert_ptr_nonnull(strstr(err.detail, "/nonexistent/ca.pem"));
-    setup.ca_file = "/dev/null"; /* named and empty */
+    snprintf(empty, sizeof(empty), "/proc/self/fd/%d", memfd_create("empty", MFD_CLOEXEC));
+    setup.ca_file = empty; /* named and empty */
     ck_assert_int_eq(tls_new(&setup, &tls, &err), REQIVO_E_TRUST);
+    setup.ca_file = "/dev/zero"; /* it never ends */
+    ck_assert_int_eq(tls_new(&setup, &tls, &err), REQIVO_E_TRUST);
+    ck_assert_ptr_nonnull(strstr(err.detail, "no regular file"));
     ck_assert_ptr_null(tls);
 }
 END_TEST
@@ -459,6 +496,7 @@ static Suite *suite(void)
     tcase_add_test(t, rule_b7_1_wildcards);
     tcase_add_test(t, rule_b7_1_sni_for_names_only);
     tcase_add_test(t, rule_b7_1_versions);
+    tcase_add_test(t, rule_b7_1_no_prime_of_the_server);
     tcase_add_test(t, rule_b7_2_verify_off);
     tcase_add_test(t, rule_b7_4_context);
     tcase_add_test(t, rule_b7_6_certificate_limits);

@@ -170,24 +170,24 @@ START_TEST(rule_b7_3_limits)
 {
     struct tls_tickets *tickets = &env.tls->tickets;
     SSL_SESSION *session = a_session(), *taken;
-    uint64_t verified_ms;
+    struct tls_ticket_info info = {.verified_ms = 1000};
     bool once = SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION;
     char key[32];
 
     for (int i = 0; i < 9; i++)
-        tickets_store(tickets, RQV_STR("k"), session, 1000, 1000);
+        tickets_store(tickets, RQV_STR("k"), session, &info, 1000);
     ck_assert_uint_eq(tickets->count, once ? 4 : 1);
     for (int i = 0; i < 2000; i++) {
         snprintf(key, sizeof(key), "key %d", i);
-        tickets_store(tickets, rqv_str_from(key), session, 1000, 1000);
+        tickets_store(tickets, rqv_str_from(key), session, &info, 1000);
     }
     ck_assert_uint_eq(tickets->count, TLS_TICKETS_MAX);
-    ck_assert_ptr_null(tickets_take(tickets, RQV_STR("k"), 1000, &verified_ms)); /* the oldest went */
-    taken = tickets_take(tickets, RQV_STR("key 1999"), 1000, &verified_ms);
+    ck_assert_ptr_null(tickets_take(tickets, RQV_STR("k"), 1000, &info)); /* the oldest went */
+    taken = tickets_take(tickets, RQV_STR("key 1999"), 1000, &info);
     ck_assert_ptr_nonnull(taken);
-    ck_assert_uint_eq(verified_ms, 1000);
+    ck_assert_uint_eq(info.verified_ms, 1000);
     SSL_SESSION_free(taken);
-    taken = tickets_take(tickets, RQV_STR("key 1999"), 1000, &verified_ms); /* TLS 1.3: once */
+    taken = tickets_take(tickets, RQV_STR("key 1999"), 1000, &info); /* TLS 1.3: once */
     ck_assert_int_eq(taken == NULL, once);
     SSL_SESSION_free(taken);
     SSL_SESSION_free(session);
@@ -199,16 +199,16 @@ START_TEST(rule_b7_3_ten_minutes)
 {
     struct tls_tickets *tickets = &env.tls->tickets;
     SSL_SESSION *session = a_session(), *taken;
-    uint64_t verified_ms;
+    struct tls_ticket_info info = {.verified_ms = 1000};
 
-    tickets_store(tickets, RQV_STR("k"), session, 1000, 2000);
-    taken = tickets_take(tickets, RQV_STR("k"), 1000 + TLS_TICKET_LIFE_MS - 1, &verified_ms);
+    tickets_store(tickets, RQV_STR("k"), session, &info, 2000);
+    taken = tickets_take(tickets, RQV_STR("k"), 1000 + TLS_TICKET_LIFE_MS - 1, &info);
     ck_assert_ptr_nonnull(taken);
     SSL_SESSION_free(taken);
-    tickets_store(tickets, RQV_STR("k"), session, 1000, 2000);
-    ck_assert_ptr_null(tickets_take(tickets, RQV_STR("k"), 1000 + TLS_TICKET_LIFE_MS, &verified_ms));
+    tickets_store(tickets, RQV_STR("k"), session, &info, 2000);
+    ck_assert_ptr_null(tickets_take(tickets, RQV_STR("k"), 1000 + TLS_TICKET_LIFE_MS, &info));
     ck_assert_uint_eq(tickets->count, 0);
-    tickets_store(tickets, RQV_STR("k"), session, 1000, 1000 + TLS_TICKET_LIFE_MS);
+    tickets_store(tickets, RQV_STR("k"), session, &info, 1000 + TLS_TICKET_LIFE_MS);
     ck_assert_uint_eq(tickets->count, 0);
     SSL_SESSION_free(session);
 }
@@ -221,12 +221,74 @@ START_TEST(rule_b7_3_verification_time_is_inherited)
     SSL_SESSION *session = a_session();
     uint64_t now_ms = loop_boot_ms(env.loop);
 
-    tickets_store(&env.tls->tickets, RQV_STR("evil.example"), session, now_ms - 5000, now_ms);
+    tickets_store(&env.tls->tickets, RQV_STR("evil.example"), session,
+                  &(struct tls_ticket_info){.verified_ms = now_ms - 5000}, now_ms);
     ck_assert_int_eq(net_client_open(&client, &env, server.port, &to), 0);
     ck_assert(SSL_session_reused(stream_ssl(client.stream)));
     ck_assert_uint_eq(tls_conn_of(stream_ssl(client.stream))->verified_ms, now_ms - 5000);
     net_client_close(&client);
     SSL_SESSION_free(session);
+}
+END_TEST
+
+/* A server sizes tickets: the uid pays for them, and never has more than a quarter of all. */
+START_TEST(rule_b7_3_charged_and_shared)
+{
+    struct tls_tickets *tickets = &env.tls->tickets;
+    struct tls_ticket_info mine = {env.account, 1000, 777}, other = {NULL, 1000, 0}, info;
+    SSL_SESSION *session = a_session(), *taken;
+    size_t before = env.account->used[ACCOUNT_MEMORY], limit = env.accounts.limit_uid[ACCOUNT_MEMORY];
+    unsigned refs = env.account->refs;
+    char key[32];
+
+    tickets_store(tickets, RQV_STR("other"), session, &other, 1000);
+    ck_assert_uint_eq(env.account->used[ACCOUNT_MEMORY], before);
+    for (int i = 0; i < 2000; i++) {
+        snprintf(key, sizeof(key), "key %d", i);
+        tickets_store(tickets, rqv_str_from(key), session, &mine, 1000);
+    }
+    ck_assert_uint_eq(tickets->count, TLS_TICKETS_UID_MAX + 1);
+    ck_assert_uint_ge(env.account->used[ACCOUNT_MEMORY],
+                      before + TLS_TICKETS_UID_MAX * (size_t)i2d_SSL_SESSION(session, NULL));
+    taken = tickets_take(tickets, RQV_STR("other"), 1000, &info); /* nobody pushed it out */
+    ck_assert_ptr_nonnull(taken);
+    SSL_SESSION_free(taken);
+    taken = tickets_take(tickets, RQV_STR("key 1999"), 1000, &info);
+    ck_assert_ptr_nonnull(taken);
+    ck_assert_uint_eq(info.cert_cost, 777);
+    SSL_SESSION_free(taken);
+    env.accounts.limit_uid[ACCOUNT_MEMORY] = env.account->used[ACCOUNT_MEMORY] / 2;
+    tickets_store(tickets, RQV_STR("no room"), session, &mine, 1000);
+    env.accounts.limit_uid[ACCOUNT_MEMORY] = limit;
+    ck_assert_ptr_null(tickets_take(tickets, RQV_STR("no room"), 1000, &info));
+    tickets_expire(tickets, 1000 + TLS_TICKET_LIFE_MS); /* nobody has to ask for them */
+    ck_assert_uint_eq(tickets->count, 0);
+    ck_assert_uint_eq(env.account->used[ACCOUNT_MEMORY], before);
+    ck_assert_uint_eq(env.account->refs, refs);
+    SSL_SESSION_free(session);
+}
+END_TEST
+
+/* The certificate comes back with the session, and so does its cost. */
+START_TEST(rule_b7_3_resumption_is_charged)
+{
+    struct net_client_params to = {.host = "evil.example"};
+    struct net_client client;
+    size_t full;
+    char text[16];
+
+    ck_assert_int_eq(net_client_open(&client, &env, server.port, &to), 0);
+    full = tls_conn_of(stream_ssl(client.stream))->certs_charged;
+    ck_assert_uint_gt(full, 0);
+    net_client_read_all(&client, text, 5);
+    net_client_read(&client, text, sizeof(text));
+    net_client_close(&client);
+    ck_assert_int_eq(net_client_open(&client, &env, server.port, &to), 0);
+    ck_assert(SSL_session_reused(stream_ssl(client.stream)));
+    ck_assert_uint_eq(tls_conn_of(stream_ssl(client.stream))->certs_charged, full);
+    net_client_close(&client);
+    tls_flush_tickets(env.tls);
+    ck_assert_uint_eq(env.account->used[ACCOUNT_MEMORY], 0);
 }
 END_TEST
 
@@ -244,6 +306,8 @@ static void add_cases(Suite *s, const char *name, SFun setup)
     tcase_add_test(t, rule_b7_3_limits);
     tcase_add_test(t, rule_b7_3_ten_minutes);
     tcase_add_test(t, rule_b7_3_verification_time_is_inherited);
+    tcase_add_test(t, rule_b7_3_charged_and_shared);
+    tcase_add_test(t, rule_b7_3_resumption_is_charged);
     suite_add_tcase(s, t);
 }
 

@@ -148,10 +148,11 @@ END_TEST
 START_TEST(a_look_shows_all_once)
 {
     struct fixture f;
+    struct wait_look look;
     unsigned seen = 0, count = 0;
 
     push_nine(&f);
-    for (struct wait_node *node = waitq_first(&f.queue); node; node = waitq_next(node)) {
+    for (struct wait_node *node = waitq_look(&look, &f.queue); node; node = waitq_next(&look)) {
         unsigned bit = 1u << (item_of(node)->name - 'A');
         ck_assert_uint_eq(seen & bit, 0);
         seen |= bit;

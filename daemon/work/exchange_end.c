@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* exchange_end - how an exchange ends, and when it is repeated instead. */
+#include "daemon/base/log.h"
+#include "daemon/work/exchange_internal.h"
+
+#include <reqivo/error.h>
+
+#include <string.h>
+
+/* ---- the end ---- */
+
+static void exchange_release(struct exchange *x)
+{
+    loop_timer_stop(&x->timer);
+    if (x->pool)
+        pool_cancel(x->pool, &x->waiter);
+    queue_done(&x->head);
+    queue_done(&x->body);
+    rqv_list_remove(&x->body_node);
+    if (x->extras)
+        exchange_drop_extras(x);
+    account_refund(x->account, ACCOUNT_REQUESTS, 1);
+    account_refund(x->account, ACCOUNT_MEMORY, sizeof *x);
+    account_release(&x->account);
+    loop_task_queue(x->env->loop, &x->reap, LOOP_FREE);
+}
+
+static void count_end(struct exchange *x)
+{
+    struct exchange_stats *stats = &x->env->stats;
+
+    if (x->err.code == 0)
+        stats->succeeded++;
+    else if (x->err.code == REQIVO_E_CANCELED)
+        stats->canceled++;
+    else
+        stats->failed++;
+}
+
+void exchange_finish(struct exchange *x)
+{
+    if (x->step == STEP_DONE)
+        return;
+    x->step = STEP_DONE;
+    if (x->err.code != 0)
+        lease_discard(&x->lease);
+    else if (lease_release(&x->lease) < 0)
+        rqv_err_set(&x->err, REQIVO_E_INTERNAL, REQIVO_PHASE_BODY, "isolation: the pool keys differ");
+    x->time_us[RQV_TIME_TOTAL] = exchange_elapsed(x, x->start_us);
+    struct rqv_done done = {
+        .code = x->err.code,
+        .sys_errno = x->err.sys_errno,
+        .phase = x->err.phase,
+        .sent = x->err.code == 0 ? REQIVO_SENT_YES : x->sent,
+        .flags = (uint8_t)((x->reused ? RQV_RESP_REUSED : 0) | (x->retried ? RQV_RESP_RETRIED : 0)),
+        .body_bytes = x->response_bytes,
+        .detail = rqv_str_from(x->err.detail),
+        .address = rqv_str_from(x->err.address[0] ? x->err.address : x->address),
+    };
+    memcpy(done.time_us, x->time_us, sizeof done.time_us);
+    count_end(x);
+    exchange_release(x);
+    x->sink->done(x, &done);
+}
+
+void exchange_abandon(struct exchange *x)
+{
+    if (x->step == STEP_DONE)
+        return;
+    x->step = STEP_DONE;
+    lease_discard(&x->lease);
+    exchange_release(x);
+}
+
+/* ---- the retry rule: security.md B8 ---- */
+
+static bool may_repeat(const struct exchange *x, const struct rqv_err *err)
+{
+    bool broke = err->code == REQIVO_E_RESET || err->code == REQIVO_E_EMPTY_RESPONSE ||
+                 err->code == REQIVO_E_TLS_PROTOCOL || err->code == REQIVO_E_TRUNCATED;
+
+    if (!broke || x->retried || x->got_head || !x->lease.conn || lease_seen(&x->lease))
+        return false;
+    if (x->body_gone)
+        return false;
+    if (!lease_written(&x->lease))
+        return true;
+    return lease_reused(&x->lease) && x->target.idempotent;
+}
+
+void exchange_broken(struct exchange *x, const struct rqv_err *err)
+{
+    if (x->step == STEP_DONE)
+        return;
+    if (x->lease.conn && lease_written(&x->lease) && x->sent == REQIVO_SENT_NO)
+        x->sent = REQIVO_SENT_UNKNOWN;
+    if (!may_repeat(x, err)) {
+        x->err = *err;
+        exchange_finish(x);
+        return;
+    }
+    log_debug("exchange %llu: repeated: %s", (unsigned long long)x->id, err->detail);
+    lease_discard(&x->lease);
+    x->retried = true;
+    x->env->stats.retried++;
+    x->waiter.fresh = true;
+    x->step = STEP_ACQUIRE;
+    x->queue_us = loop_now_us(x->env->loop);
+    x->sent_us = 0;
+    x->body_at = 0;
+    x->body_finished = x->go_on = x->blocked = false;
+    x->credit_owed = 0;
+    exchange_drive(x);
+}
