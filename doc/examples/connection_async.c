@@ -60,7 +60,7 @@ int main(int argc, char **argv)
     int r = reqivo_request_new("GET", argv[1], &request);
     if (r == 0)
         r = reqivo_connection_acquire_async(client, &request, on_acquired, NULL, &connection);
-    for (int i = atoi(argv[2]); i > 0 && r == 0; i--) {
+    for (unsigned long i = strtoul(argv[2], NULL, 10); i > 0 && r == 0; i--) {
         r = reqivo_request_new("GET", argv[1], &request);
         if (r == 0)
             r = reqivo_request_set_connection(request, connection);

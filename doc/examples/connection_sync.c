@@ -36,7 +36,7 @@ int main(int argc, char **argv)
         r = reqivo_connection_acquire(client, &request, &connection);
     if (r < 0)
         printf("%s %s\n", reqivo_error_text(r), reqivo_connection_detail(connection));
-    for (int i = atoi(argv[2]); i > 0 && r == 0; i--)
+    for (unsigned long i = strtoul(argv[2], NULL, 10); i > 0 && r == 0; i--)
         r = ask(client, connection, argv[1]);
     if (r == 0)
         r = reqivo_connection_refresh(connection);

@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 
     if (argc != 3 || reqivo_open(NULL, &client) < 0)
         return 1;
-    work.count = (unsigned)atoi(argv[2]);
+    work.count = (unsigned)strtoul(argv[2], NULL, 10);
     work.failed = reqivo_pool_new(client, argv[1], &work.pool) < 0 || begin(&work) < 0;
     while (reqivo_client_pending(client) > 0)
         reqivo_client_wait(client, -1);

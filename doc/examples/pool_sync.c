@@ -26,7 +26,7 @@ int main(int argc, char **argv)
     if (r == 0)
         r = reqivo_pool_limit(pool, 4);
     if (r == 0)
-        r = reqivo_pool_prewarm(pool, (unsigned)atoi(argv[2]));
+        r = reqivo_pool_prewarm(pool, (unsigned)strtoul(argv[2], NULL, 10));
     if (r == 0)
         r = look(pool);
     if (r == 0)

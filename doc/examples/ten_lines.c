@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ten_lines BASE URL - a session: a base URL, credentials, redirects and cookies. Its twin: ten_lines_async; with
- * errors looked at: session_sync. */
+/* ten_lines BASE URL - a session: a base URL, credentials, redirects and cookies. Its twin: ten_lines_async;
+ * with errors looked at: session_sync. */
 #include <reqivo/helpers.h>
 #include <reqivo/response.h>
 #include <stdio.h>
