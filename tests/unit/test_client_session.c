@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* libclient: what sessions make of requests, cookies through the daemon, and what its loss does to a jar. */
+#include "libclient/request.h"
 #include "tests/unit/fake_daemon.h"
 #include "tests/unit/unit.h"
 
@@ -106,6 +107,58 @@ START_TEST(base_url)
         ck_assert_str_eq(url, test->want);
     }
     reqivo_request_free(request);
+}
+END_TEST
+
+static struct rqv_request_head head_in_memory(const struct reqivo_request *request)
+{
+    static struct rqv_request_head head;
+
+    rqv_request_head(request, &head);
+    for (int i = 0; i < RQV_T_COUNT; i++)
+        ck_assert_uint_eq(head.timeout_ms[i], RQV_TIMEOUT_DEFAULT);
+    ck_assert_uint_eq(head.tls_min + head.tls_max, 0);
+    ck_assert_uint_eq(request->max_body, UINT64_MAX); /* the default */
+    return head;
+}
+
+static const char *on_off(bool on)
+{
+    return on ? "on" : "off";
+}
+
+/* The table of reqivo_session(3) says what a fresh session and a fresh request have. Its last column is
+ * test_conf.py's. */
+START_TEST(defaults_are_in_the_manual)
+{
+    struct reqivo_request *plain = NULL, *ours = NULL;
+    static char page[65536];
+    char path[512], want[512];
+    int n = 0;
+
+    ck_assert_int_eq(reqivo_request_new("GET", "https://example.org/", &plain), 0);
+    ck_assert_int_eq(reqivo_session_request(session, "GET", "https://example.org/", &ours), 0);
+    struct rqv_request_head head = head_in_memory(ours), bare = head_in_memory(plain);
+    const char *srcdir = getenv("REQIVO_SRCDIR");
+    snprintf(path, sizeof path, "%s/doc/man/reqivo_session.3", srcdir ? srcdir : ".");
+    FILE *file = fopen(path, "re");
+    ck_assert_ptr_nonnull(file);
+    page[fread(page, 1, sizeof page - 1, file)] = '\0';
+    fclose(file);
+    n += snprintf(want + n, sizeof want - n, ".It redirects Ta %d Ta %d Ta -\n", head.redirect_max,
+                  bare.redirect_max);
+    n += snprintf(want + n, sizeof want - n, ".It cookies Ta %s Ta %s Ta -\n", on_off(ours->jar),
+                  on_off(plain->jar));
+    n += snprintf(want + n, sizeof want - n, ".It content codings removed Ta %s Ta %s Ta -\n",
+                  on_off(head.flags & RQV_REQ_DECODE), on_off(bare.flags & RQV_REQ_DECODE));
+    n += snprintf(want + n, sizeof want - n, ".It verification Ta %s Ta %s Ta -\n",
+                  on_off(!(head.flags & RQV_REQ_INSECURE)), on_off(!(bare.flags & RQV_REQ_INSECURE)));
+    n += snprintf(want + n, sizeof want - n, ".It TLS versions Ta - Ta - Ta 1.2 and later\n");
+    snprintf(want + n, sizeof want - n, ".It body in memory Ta %d MiB Ta %d MiB Ta -\n",
+             (int)(RQV_BODY_DEFAULT_MAX >> 20), (int)(RQV_BODY_DEFAULT_MAX >> 20));
+    ck_assert_msg(strstr(page, want), "%s", want);
+    reqivo_request_free(plain);
+    reqivo_request_free(ours);
 }
 END_TEST
 
@@ -502,7 +555,8 @@ static Suite *suite(void)
     tcase_add_loop_test(base, base_url, 0, sizeof base_cases / sizeof *base_cases);
     suite_add_tcase(s, base);
     add_case(s, "definition",
-             (const TTest *const[]){defaults_of_a_session, a_bad_base_url_changes_nothing, fields_and_options,
+             (const TTest *const[]){defaults_of_a_session, defaults_are_in_the_manual,
+                                    a_bad_base_url_changes_nothing, fields_and_options,
                                     rule_b3_3_credentials_of_a_session, requests_stay_with_their_handle,
                                     freed_with_requests_in_flight, NULL});
     add_case(s, "loss",
