@@ -54,7 +54,7 @@ static struct rqv_request_head expect_request(bool opens, uint64_t *ret_id)
 
 START_TEST(defaults_of_a_session)
 {
-    struct seen seen = {0};
+    static struct seen seen; /* what is in flight outlives the function */
     uint64_t id;
 
     ck_assert_int_eq(reqivo_session_get_async(session, "https://example.org/", on_seen, &seen), 0);
@@ -195,7 +195,7 @@ static struct rqv_request_head head_of(const char *url, struct seen *seen)
 START_TEST(fields_and_options)
 {
     struct rqv_request_head head;
-    struct seen seen = {0};
+    static struct seen seen; /* what is in flight outlives the function */
 
     ck_assert_int_eq(reqivo_session_set_field(session, "Accept", "text/html"), 0);
     ck_assert_int_eq(reqivo_session_set_field(session, "accept", "text/plain"), 0);
@@ -229,7 +229,7 @@ END_TEST
 START_TEST(rule_b3_3_credentials_of_a_session)
 {
     struct rqv_request_head head;
-    struct seen seen = {0};
+    static struct seen seen; /* what is in flight outlives the function */
 
     ck_assert_int_eq(reqivo_session_set_basic(session, "user:", "x"), REQIVO_E_FIELD);
     ck_assert_int_eq(reqivo_session_set_basic(session, "user", "a\rb"), REQIVO_E_FIELD);
