@@ -5,6 +5,7 @@
 
 #include "cli/exit.h"
 #include "cli/options.h"
+#include "proto/utf8.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -33,9 +34,10 @@ static const char help_text[] =
     "      --reconnect N        after a loss, connect again up to N times\n"
     "      --socket PATH        where reqivod listens\n"
     "      --subprotocol NAME   offer it; may be repeated, the best first\n"
+    "  -v, --verbose            tell on stderr what was agreed on, and how it was closed\n"
     "  -h, --help               this text\n"
     "\n"
-    "Exit codes: 0 when both sides have closed, else as of reqivo(1).\n";
+    "Exit codes: 0 when both sides have closed, with whatever code, else as of reqivo(1).\n";
 
 struct ws_run {
     struct reqivo_request *request;
@@ -43,9 +45,11 @@ struct ws_run {
     struct reqivo_websocket *ws;
     struct reqivo_websocket_options options;
     const char *socket;
-    bool binary, over, full, input_ended;
+    bool binary, verbose, over, full, input_ended;
+    bool within; /* a line whose beginning has been sent */
     int exit;
     size_t used;
+    struct rqv_utf8 utf8; /* of the line */
     char block[BLOCK];
 };
 
@@ -57,7 +61,16 @@ static int complain(int exit, const char *why, const char *detail)
 
 /* ---- what the session tells ---- */
 
-static void on_message(struct reqivo_websocket *ws, const struct reqivo_message *message, void *userdata)
+static void on_open(struct reqivo_websocket *ws, void *userdata)
+{
+    struct ws_run *run = userdata;
+    const char *protocol = reqivo_websocket_protocol(ws);
+
+    if (run->verbose)
+        fprintf(stderr, "* open, %s%s\n", protocol[0] ? "subprotocol " : "no subprotocol", protocol);
+}
+
+static int on_message(struct reqivo_websocket *ws, const struct reqivo_message *message, void *userdata)
 {
     struct ws_run *run = userdata;
     bool ok = fwrite(message->bytes, 1, message->size, stdout) == message->size;
@@ -66,10 +79,11 @@ static void on_message(struct reqivo_websocket *ws, const struct reqivo_message 
         ok = putchar('\n') != EOF && ok;
     if (message->last)
         ok = fflush(stdout) == 0 && ok;
-    if (!ok) {
-        run->exit = CLI_EXIT_WRITE;
+    if (!ok && run->exit == 0) {
+        run->exit = complain(CLI_EXIT_WRITE, "the output could not be written", strerror(errno));
         reqivo_websocket_close(ws, 1001, NULL);
     }
+    return 0;
 }
 
 static void on_event(struct reqivo_websocket *ws, const struct reqivo_websocket_event *event, void *userdata)
@@ -77,8 +91,8 @@ static void on_event(struct reqivo_websocket *ws, const struct reqivo_websocket_
     (void)ws;
     (void)userdata;
     if (event->kind == REQIVO_WEBSOCKET_LOST)
-        fprintf(stderr, "reqivo: lost: %s; %u undelivered\n", reqivo_error_text(event->code),
-                event->undelivered);
+        fprintf(stderr, "reqivo: lost: %s; %u undelivered, %u unconfirmed\n", reqivo_error_text(event->code),
+                event->undelivered, event->unconfirmed);
     else if (event->kind == REQIVO_WEBSOCKET_RETRYING)
         fprintf(stderr, "reqivo: attempt %u in %u ms\n", event->attempt, event->wait_ms);
     else
@@ -99,6 +113,13 @@ static void on_close(struct reqivo_websocket *ws, void *userdata)
     int code = reqivo_websocket_error(ws);
 
     run->over = true;
+    if (run->verbose && reqivo_websocket_close_code(ws) != 0)
+        fprintf(stderr, "* closed: %d %s\n", reqivo_websocket_close_code(ws),
+                reqivo_websocket_close_reason(ws));
+    if (reqivo_websocket_undelivered(ws) > 0)
+        fprintf(stderr, "reqivo: %zu messages were not delivered\n", reqivo_websocket_undelivered(ws));
+    if (reqivo_websocket_unconfirmed(ws) > 0)
+        fprintf(stderr, "reqivo: of %zu messages it is not known\n", reqivo_websocket_unconfirmed(ws));
     if (code < 0 && run->exit == 0)
         run->exit = complain(cli_exit_of(code, REQIVO_PHASE_BODY), reqivo_error_text(code),
                              reqivo_websocket_detail(ws));
@@ -108,21 +129,57 @@ static void on_close(struct reqivo_websocket *ws, void *userdata)
 
 /* ---- stdin ---- */
 
+/* The input ends here, whatever of it is left. */
+static void give_up(struct ws_run *run, const char *why, const char *detail)
+{
+    run->exit = complain(CLI_EXIT_READ, why, detail);
+    run->input_ended = true;
+    run->used = 0;
+    reqivo_websocket_close(run->ws, 1001, NULL);
+}
+
+/* A line is text: UTF-8. Told here, the error names the input, and what was sent before it still counts. */
+static bool is_text(struct ws_run *run, const char *bytes, size_t len, bool last)
+{
+    struct rqv_utf8 utf8 = run->utf8;
+    bool ok = rqv_utf8_feed(&utf8, (const uint8_t *)bytes, len) && (!last || rqv_utf8_complete(&utf8));
+
+    return run->binary || ok;
+}
+
+static int send_piece(struct ws_run *run, const char *bytes, size_t len, bool last)
+{
+    int r = reqivo_websocket_send_part(run->ws, run->binary ? REQIVO_BINARY : REQIVO_TEXT, bytes, len, last);
+
+    run->full = r == -EAGAIN;
+    if (r < 0)
+        return r;
+    if (!run->binary)
+        rqv_utf8_feed(&run->utf8, (const uint8_t *)bytes, len);
+    if (last)
+        rqv_utf8_init(&run->utf8);
+    run->within = !last;
+    return 0;
+}
+
 /* Sends what is whole. False when the server takes nothing now. */
 static bool send_block(struct ws_run *run)
 {
     size_t at = 0;
 
+    if (run->used == 0 && run->input_ended && run->within && !run->full) /* the line ended with the input */
+        send_piece(run, "", 0, true);
     while (run->ws && at < run->used && !run->full) {
         const char *end = run->binary ? NULL : memchr(run->block + at, '\n', run->used - at);
         size_t len = end ? (size_t)(end - run->block) - at : run->used - at;
         bool last = run->binary || end || run->input_ended;
-        if (!last && run->used - at < BLOCK && at + len < BLOCK)
+        if (!last && len < BLOCK)
             break; /* a line that is not whole and may become it */
-        int r = reqivo_websocket_send_part(run->ws, run->binary ? REQIVO_BINARY : REQIVO_TEXT,
-                                           run->block + at, len, last);
-        run->full = r == -EAGAIN;
-        if (r < 0)
+        if (!is_text(run, run->block + at, len, last)) {
+            give_up(run, "a line of the input is not UTF-8; --binary sends bytes as they are", "");
+            return true;
+        }
+        if (send_piece(run, run->block + at, len, last) < 0)
             break;
         at += len + (end ? 1 : 0);
     }
@@ -137,6 +194,8 @@ static void read_input(struct ws_run *run)
 
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
+    if (n < 0)
+        give_up(run, "the input could not be read", strerror(errno));
     run->input_ended = n <= 0;
     run->used += n > 0 ? (size_t)n : 0;
 }
@@ -155,7 +214,7 @@ static void turn(struct ws_run *run)
         read_input(run);
     reqivo_client_process(run->client);
     reqivo_client_dispatch(run->client);
-    if (run->ws && send_block(run) && run->input_ended && run->used == 0)
+    if (run->ws && send_block(run) && run->input_ended && run->used == 0 && !run->within)
         reqivo_websocket_close(run->ws, 1000, NULL);
 }
 
@@ -203,6 +262,9 @@ static int option(struct ws_run *run, int c)
     case 's':
         run->socket = optarg;
         return 0;
+    case 'v':
+        run->verbose = true;
+        return 0;
     case 'P':
         return reqivo_request_add_field(run->request, "Sec-WebSocket-Protocol", optarg);
     default:
@@ -219,6 +281,7 @@ static const struct option names[] = {{"binary", no_argument, NULL, 'b'},
                                       {"reconnect", required_argument, NULL, 'r'},
                                       {"socket", required_argument, NULL, 's'},
                                       {"subprotocol", required_argument, NULL, 'P'},
+                                      {"verbose", no_argument, NULL, 'v'},
                                       {"help", no_argument, NULL, 'h'},
                                       {NULL, 0, NULL, 0}};
 
@@ -228,7 +291,7 @@ static int parse(struct ws_run *run, int argc, char *argv[])
     int c, r;
 
     opterr = 0;
-    while ((c = getopt_long(argc, argv, ":H:kh", names, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":H:khv", names, NULL)) != -1) {
         if (c == 'h') {
             fputs(help_text, stdout);
             run->over = true;
@@ -239,7 +302,7 @@ static int parse(struct ws_run *run, int argc, char *argv[])
         return complain(CLI_EXIT_USAGE, "one URL is needed; try 'reqivo ws --help'", "");
     r = reqivo_request_new("GET", argv[optind], &run->request);
     optind = 0;
-    while (r == 0 && (c = getopt_long(argc, argv, ":H:kh", names, NULL)) != -1) {
+    while (r == 0 && (c = getopt_long(argc, argv, ":H:khv", names, NULL)) != -1) {
         r = option(run, c);
         if (r == -EINVAL)
             return complain(CLI_EXIT_USAGE, "not usable; try 'reqivo ws --help'",
@@ -262,13 +325,17 @@ static int start(struct ws_run *run)
 
 int cli_ws(int argc, char *argv[])
 {
-    static const struct reqivo_websocket_callbacks callbacks = {
-        .on_message = on_message, .on_event = on_event, .on_drain = on_drain, .on_close = on_close};
+    static const struct reqivo_websocket_callbacks callbacks = {.on_open = on_open,
+                                                                .on_message = on_message,
+                                                                .on_event = on_event,
+                                                                .on_drain = on_drain,
+                                                                .on_close = on_close};
     struct ws_run *run = calloc(1, sizeof(*run));
 
     if (!run)
         return CLI_EXIT_MEMORY;
-    run->options = (struct reqivo_websocket_options){.callbacks = &callbacks, .userdata = run, .pieces = 1};
+    run->options = (struct reqivo_websocket_options){
+        .callbacks = &callbacks, .userdata = run, .message_max = UINT64_MAX, .pieces = 1};
     int exit = parse(run, argc, argv);
     if (exit == 0 && !run->over)
         exit = start(run);

@@ -38,7 +38,7 @@ libreqivod_la_SOURCES += \
 	daemon/work/redirect.c daemon/work/redirect.h \
 	daemon/work/session.c daemon/work/session.h \
 	daemon/work/target.c daemon/work/target.h \
-	daemon/work/wsession.c daemon/work/wsession.h daemon/work/wsession_internal.h \
+	daemon/work/wsession.c daemon/work/wsession.h daemon/work/wsession_end.c daemon/work/wsession_internal.h \
 	daemon/work/wsession_io.c daemon/work/wsession_open.c \
 	daemon/ipc/fds.c daemon/ipc/fds.h \
 	daemon/ipc/ipc.c daemon/ipc/ipc.h \

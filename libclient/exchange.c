@@ -323,7 +323,10 @@ void rqv_exchange_notify(struct reqivo_client *client, struct rqv_exchange *x)
 
 bool rqv_exchange_is_over(const struct rqv_exchange *x)
 {
-    return x->state == RQV_X_DONE && !x->head_due && !x->after_due && rqv_buf_len(&x->stream) == 0;
+    const struct reqivo_websocket *ws = RQV_REQUEST_OF(x)->ws;
+
+    return x->state == RQV_X_DONE && !x->head_due && !x->after_due && rqv_buf_len(&x->stream) == 0 &&
+           (!ws || rqv_websocket_is_told(ws));
 }
 
 void rqv_exchange_complete(struct reqivo_client *client, struct rqv_exchange *x)

@@ -31,17 +31,22 @@ struct reqivo_websocket {
     bool sync, pieces;
     bool renamed; /* it has the id under which it is sent */
     bool is_open, close_due, closed, drain_due;
+    bool ending; /* the server is done; WS_CLOSE follows when the program has taken all before */
     bool delivering, freed;
-    bool up_open, up_text;
+    bool up_open, up_text; /* a message of the program has begun and not ended */
+    bool in_open, in_text; /* one of the server has */
+    bool retold;           /* the message that was put off was told again since the session has ended */
+    bool close_told;       /* the daemon's WS_CLOSE has come */
+    enum rqv_ws_put_off { RQV_WS_TAKEN, RQV_WS_PUT_OFF, RQV_WS_AGAIN } last; /* what became of `message` */
+    struct reqivo_message message;
+    uint32_t started; /* messages that the program has begun to send */
     uint16_t close_code;
     struct rqv_buf up, in, whole, given; /* given: what the program looks at after receive() */
     size_t up_at;                        /* taken of the first record of up */
     uint64_t credit, window, owed;
-    uint64_t message_max;
-    bool whole_text;
     struct rqv_err err;
     int heard_code;
-    size_t undelivered;
+    size_t undelivered, unconfirmed;
     char reason[RQV_WIRE_CLOSE_MAX + 1], heard_reason[RQV_WIRE_CLOSE_MAX + 1], protocol[128];
 };
 
@@ -55,6 +60,7 @@ bool rqv_websocket_pump(struct reqivo_client *client, struct rqv_exchange *x);
 /* Runs the callbacks; the number run. */
 int rqv_websocket_deliver(struct reqivo_client *client, struct rqv_exchange *x);
 bool rqv_websocket_has_more(const struct reqivo_websocket *ws);
+bool rqv_websocket_is_told(const struct reqivo_websocket *ws); /* the program has taken all that came */
 /* The exchange is over, and gone after this; its outcome is in `err`. Runs on_close. */
 void rqv_websocket_over(struct reqivo_client *client, struct reqivo_websocket *ws, const struct rqv_err *err);
 

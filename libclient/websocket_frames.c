@@ -79,7 +79,12 @@ static int on_data(struct reqivo_client *client, struct rqv_exchange *x,
         return refuse("WS_DATA before WS_OPENED", ret_why);
     if (cost > ws->window)
         return refuse("WS_DATA beyond the credit given", ret_why);
+    bool first = header->flags & RQV_FLAG_FIRST, text = header->flags & RQV_FLAG_TEXT;
+    if (first == ws->in_open || (!first && text != ws->in_text))
+        return refuse("WS_DATA out of its order", ret_why);
     ws->window -= cost;
+    ws->in_open = !(header->flags & RQV_FLAG_END);
+    ws->in_text = text;
     return keep(client, x, header->flags, payload);
 }
 
@@ -95,11 +100,13 @@ static int on_event(struct reqivo_client *client, struct rqv_exchange *x, struct
     if (x->state != RQV_X_ANSWERED)
         return refuse("WS_EVENT before WS_OPENED", ret_why);
     ws->undelivered += info.undelivered;
+    ws->unconfirmed += info.unconfirmed;
     struct reqivo_websocket_event event = {.kind = info.kind,
                                            .code = info.code,
                                            .attempt = info.attempt,
                                            .wait_ms = info.wait_ms,
-                                           .undelivered = info.undelivered};
+                                           .undelivered = info.undelivered,
+                                           .unconfirmed = info.unconfirmed};
     return keep(client, x, RQV_RECORD_EVENT, (struct rqv_str){(const char *)&event, sizeof event});
 }
 
@@ -111,8 +118,12 @@ static int on_close(struct rqv_exchange *x, struct rqv_str payload, const char *
 
     if (r < 0)
         return r;
+    if (ws->close_told)
+        return refuse("a second WS_CLOSE", ret_why);
+    ws->close_told = ws->closed = true;
     ws->heard_code = info.code;
-    ws->undelivered += info.undelivered;
+    ws->undelivered += info.undelivered + (ws->started - info.taken);
+    ws->unconfirmed += info.unconfirmed;
     rqv_copy_text(ws->heard_reason, sizeof ws->heard_reason, info.reason);
     return 0;
 }

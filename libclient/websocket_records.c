@@ -58,10 +58,16 @@ static void return_credit(struct reqivo_websocket *ws, size_t n)
     ws->owed = 0;
 }
 
-static void read_event(struct rqv_str bytes, struct reqivo_websocket_event *ret_event)
+/* False: an event that is not for the program. */
+static bool read_event(struct reqivo_websocket *ws, struct rqv_str bytes,
+                       struct reqivo_websocket_event *ret_event)
 {
     if (bytes.len == sizeof *ret_event)
         memcpy(ret_event, bytes.ptr, sizeof *ret_event);
+    if (ret_event->kind != RQV_WS_ENDING)
+        return true;
+    ws->ending = true;
+    return false;
 }
 
 /* A record becomes what the program sees; its bytes move to `given`. False: a piece of a message that is not
@@ -109,7 +115,7 @@ bool rqv_websocket_next(struct reqivo_websocket *ws, struct reqivo_message *ret_
     while (rqv_record_get(&ws->in, &flags, &bytes)) {
         bool found = true;
         if (flags & RQV_RECORD_EVENT)
-            read_event(bytes, ret_event);
+            found = read_event(ws, bytes, ret_event);
         else if (!(flags & RQV_RECORD_OPENED))
             found = take_data(ws, flags, bytes, ret_message);
         rqv_record_drop(&ws->in);

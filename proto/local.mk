@@ -6,7 +6,8 @@ libproto_la_SOURCES = \
 	proto/fields.c proto/fields.h \
 	proto/form.c proto/form.h \
 	proto/url.c proto/url.h proto/url_format.c \
-	proto/url_resolve.c proto/url_resolve.h
+	proto/url_resolve.c proto/url_resolve.h \
+	proto/utf8.c proto/utf8.h
 # The wire: frames between the library and the daemon.
 libproto_la_SOURCES += \
 	proto/wire.h proto/wire_layout.h \
@@ -29,7 +30,6 @@ libcoding_la_LIBADD = $(ZLIB_LIBS) $(BROTLI_LIBS) $(ZSTD_LIBS)
 # WebSocket. ws_deflate.c alone needs zlib.
 noinst_LTLIBRARIES += libws.la
 libws_la_SOURCES = \
-	proto/utf8.c proto/utf8.h \
 	proto/ws_accept.c proto/ws_accept.h \
 	proto/ws_deflate.c proto/ws_deflate.h \
 	proto/ws_extension.c proto/ws_handshake.c proto/ws_handshake.h \

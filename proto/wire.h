@@ -269,16 +269,19 @@ struct rqv_ws_close_info {
     uint16_t code;        /* of the close frame; 1005: it has none; 1006 from the daemon: there was none */
     uint16_t flags;       /* RQV_WS_CLEAN */
     uint32_t undelivered; /* from the daemon: messages of the program that did not go out whole */
+    uint32_t taken; /* from the daemon: messages of the program whose first piece has come, modulo 2^32 */
+    uint32_t unconfirmed; /* from the daemon: as of rqv_ws_event_info, of the last connection */
     struct rqv_str reason;
 };
 
-enum rqv_ws_event_kind { RQV_WS_LOST = 1, RQV_WS_RETRYING = 2, RQV_WS_RESTORED = 3 };
+enum rqv_ws_event_kind { RQV_WS_LOST = 1, RQV_WS_RETRYING = 2, RQV_WS_RESTORED = 3, RQV_WS_ENDING = 4 };
 
 struct rqv_ws_event_info {
     uint16_t kind;        /* enum rqv_ws_event_kind */
     uint16_t attempt;     /* RETRYING, RESTORED: from 1 */
     uint32_t wait_ms;     /* RETRYING: until it begins */
     uint32_t undelivered; /* LOST: messages of the program that did not go out whole and will not be sent */
+    uint32_t unconfirmed; /* LOST: that went out whole since the server last answered a ping of ours */
     int32_t code;         /* LOST: why */
     struct rqv_str detail;
 };

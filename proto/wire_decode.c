@@ -459,6 +459,8 @@ int rqv_wire_decode_ws_close(struct rqv_str payload, struct rqv_ws_close_info *r
         .code = rqv_get_u16(fixed + RQV_WS_CLOSE_CODE),
         .flags = flags,
         .undelivered = rqv_get_u32(fixed + RQV_WS_CLOSE_UNDELIVERED),
+        .taken = rqv_get_u32(fixed + RQV_WS_CLOSE_TAKEN),
+        .unconfirmed = rqv_get_u32(fixed + RQV_WS_CLOSE_UNCONFIRMED),
         .reason = reason,
     };
     return 0;
@@ -477,7 +479,7 @@ int rqv_wire_decode_ws_event(struct rqv_str payload, struct rqv_ws_event_info *r
     if (!why)
         why = close_reader(&reader);
     uint16_t kind = rqv_get_u16(fixed + RQV_WS_EVENT_KIND);
-    if (!why && (kind < RQV_WS_LOST || kind > RQV_WS_RESTORED))
+    if (!why && (kind < RQV_WS_LOST || kind > RQV_WS_ENDING))
         why = "a WS_EVENT of an unknown kind";
     if (!why && (int32_t)rqv_get_u32(fixed + RQV_WS_EVENT_CODE) > 0)
         why = "a WS_EVENT with a positive code";
@@ -488,6 +490,7 @@ int rqv_wire_decode_ws_event(struct rqv_str payload, struct rqv_ws_event_info *r
         .attempt = rqv_get_u16(fixed + RQV_WS_EVENT_ATTEMPT),
         .wait_ms = rqv_get_u32(fixed + RQV_WS_EVENT_WAIT_MS),
         .undelivered = rqv_get_u32(fixed + RQV_WS_EVENT_UNDELIVERED),
+        .unconfirmed = rqv_get_u32(fixed + RQV_WS_EVENT_UNCONFIRMED),
         .code = (int32_t)rqv_get_u32(fixed + RQV_WS_EVENT_CODE),
         .detail = detail,
     };

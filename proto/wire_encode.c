@@ -448,6 +448,8 @@ int rqv_wire_encode_ws_close(struct rqv_buf *out, uint64_t id, const struct rqv_
     rqv_put_u16(at + RQV_WS_CLOSE_CODE, close->code);
     rqv_put_u16(at + RQV_WS_CLOSE_FLAGS, close->flags);
     rqv_put_u32(at + RQV_WS_CLOSE_UNDELIVERED, close->undelivered);
+    rqv_put_u32(at + RQV_WS_CLOSE_TAKEN, close->taken);
+    rqv_put_u32(at + RQV_WS_CLOSE_UNCONFIRMED, close->unconfirmed);
     put_view(at + RQV_WS_CLOSE_SIZE, reason);
     return finish(out, &header);
 }
@@ -468,6 +470,7 @@ int rqv_wire_encode_ws_event(struct rqv_buf *out, uint64_t id, const struct rqv_
     rqv_put_u32(at + RQV_WS_EVENT_WAIT_MS, event->wait_ms);
     rqv_put_u32(at + RQV_WS_EVENT_UNDELIVERED, event->undelivered);
     rqv_put_u32(at + RQV_WS_EVENT_CODE, (uint32_t)event->code);
+    rqv_put_u32(at + RQV_WS_EVENT_UNCONFIRMED, event->unconfirmed);
     put_view(at + RQV_WS_EVENT_SIZE, detail);
     return finish(out, &header);
 }

@@ -167,8 +167,10 @@ enum {
     RQV_WS_CLOSE_CODE = 4,       /* u16 */
     RQV_WS_CLOSE_FLAGS = 6,      /* u16 */
     RQV_WS_CLOSE_CORE = 8,
-    RQV_WS_CLOSE_UNDELIVERED = 8, /* u32 */
-    RQV_WS_CLOSE_SIZE = 12,
+    RQV_WS_CLOSE_UNDELIVERED = 8,  /* u32 */
+    RQV_WS_CLOSE_TAKEN = 12,       /* u32 */
+    RQV_WS_CLOSE_UNCONFIRMED = 16, /* u32 */
+    RQV_WS_CLOSE_SIZE = 20,
 };
 
 enum {
@@ -180,7 +182,8 @@ enum {
     RQV_WS_EVENT_WAIT_MS = 8,      /* u32 */
     RQV_WS_EVENT_UNDELIVERED = 12, /* u32 */
     RQV_WS_EVENT_CODE = 16,        /* i32 */
-    RQV_WS_EVENT_SIZE = 20,
+    RQV_WS_EVENT_UNCONFIRMED = 20, /* u32 */
+    RQV_WS_EVENT_SIZE = 24,
 };
 
 #define RQV_FIELD_LENGTHS 4 /* u16 name_len, u16 value_len in front of each field */

@@ -35,6 +35,9 @@
  * more. */
 #define TIMER_SLACK_US 50
 
+/* So few events are all that there were: libev takes 64 at a time at first. */
+#define POLL_WHOLE 32
+
 /* libev keeps times as double seconds; later than this is the same as never. */
 #define TIMER_MAX_US (UINT64_C(1000000) * 86400 * 365)
 
@@ -62,6 +65,7 @@ struct loop {
     struct rqv_list tasks[LOOP_PHASES];
     struct loop_stats stats;
     uint8_t *scratch[2];
+    unsigned pending; /* events that the last poll brought */
     int mail_fd;
     ev_io mail_io;
     struct loop_mail *_Atomic mail; /* newest first */
@@ -113,6 +117,11 @@ uint64_t loop_boot_ms(struct loop *loop)
 uint64_t loop_turn(const struct loop *loop)
 {
     return loop->stats.turns;
+}
+
+bool loop_has_asked(const struct loop *loop, uint64_t turn)
+{
+    return turn < loop->stats.turns && loop->pending < POLL_WHOLE;
 }
 
 uint8_t *loop_scratch(struct loop *loop, int which)
@@ -229,7 +238,8 @@ static void on_pending(struct ev_loop *ev)
 {
     struct loop *loop = ev_userdata(ev);
 
-    if (!ev_pending_count(ev))
+    loop->pending = ev_pending_count(ev);
+    if (loop->pending == 0)
         return;
     if (!loop->clock_fresh)
         clock_start_turn(loop);

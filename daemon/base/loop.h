@@ -38,7 +38,9 @@ void loop_library_version(int *ret_major, int *ret_minor);
  * slow work. */
 uint64_t loop_now_us(const struct loop *loop);
 void loop_now_refresh(struct loop *loop);
-uint64_t loop_turn(const struct loop *loop);     /* which turn this is */
+uint64_t loop_turn(const struct loop *loop); /* which turn this is */
+/* Has this turn's poll told of every descriptor that was watched when that turn ended? */
+bool loop_has_asked(const struct loop *loop, uint64_t turn);
 uint64_t loop_spent_us(const struct loop *loop); /* how long this turn has lasted: reads the clock */
 /* CLOCK_BOOTTIME in ms, for ages of connections (a suspended host ages them); read at most once a turn. */
 uint64_t loop_boot_ms(struct loop *loop);

@@ -151,6 +151,12 @@ static void pool_row(struct row *row, const struct pool *pool, uint64_t now_ms)
     row_count(row, "oldest_idle_ms", idle_ms);
 }
 
+/* In a second; ages below one count as one. */
+static uint64_t rate(uint64_t bytes, uint64_t us)
+{
+    return us < 1000000 ? bytes : (uint64_t)((double)bytes * 1e6 / (double)us);
+}
+
 static void websocket_row(struct row *row, const struct wsession *ws, uint64_t now_us)
 {
     bool v6 = strchr(ws->target.host, ':') != NULL;
@@ -164,6 +170,8 @@ static void websocket_row(struct row *row, const struct wsession *ws, uint64_t n
     row_count(row, "sent_bytes", ws->sent.bytes);
     row_count(row, "received_messages", ws->received.messages);
     row_count(row, "received_bytes", ws->received.bytes);
+    row_count(row, "sent_rate", rate(ws->sent.bytes, now_us - ws->start_us));
+    row_count(row, "received_rate", rate(ws->received.bytes, now_us - ws->start_us));
     row_count(row, "queued_up", queue_len(&ws->up) + queue_len(&ws->out));
     row_count(row, "queued_down", queue_len(&ws->in));
     row_count(row, "attempt", ws->attempt);

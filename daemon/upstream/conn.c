@@ -79,7 +79,16 @@ static bool conn_is_quiet(struct conn *conn)
            !tls_ssl_flooded(stream_ssl(conn->stream));
 }
 
-bool conn_is_fit(struct conn *conn)
+/* It is watched while idle, so that the poll of this turn has told what had come until then, and every event
+ * is heard before anything is handed out. What comes later meets a request that is not written yet, or one
+ * that has been: no look at the socket can tell these apart, which is why a repeat is allowed for such a
+ * request. */
+static bool conn_was_quiet(struct conn *conn)
+{
+    return conn->ready == 0 && loop_has_asked(conn->pool->origins->loop, conn->idle_turn);
+}
+
+bool conn_is_fit(struct conn *conn, bool ask)
 {
     const struct conf *conf = conn->pool->origins->conf;
     uint64_t now = loop_boot_ms(conn->pool->origins->loop);
@@ -87,11 +96,13 @@ bool conn_is_fit(struct conn *conn)
 
     return conn->uses < conf->pool_uses && now - conn->born_ms < conf->pool_age_ms &&
            now - conn->idle_since_ms < idle_max && queue_len(&conn->in) == 0 && queue_len(&conn->out) == 0 &&
-           !stream_write_pending(conn->stream) && conn_is_quiet(conn) && !stream_read_pending(conn->stream);
+           !stream_write_pending(conn->stream) && ((!ask && conn_was_quiet(conn)) || conn_is_quiet(conn)) &&
+           !stream_read_pending(conn->stream);
 }
 
 void conn_watch(struct conn *conn)
 {
+    conn->idle_turn = loop_turn(conn->pool->origins->loop);
     stream_want(conn->stream, LOOP_READ);
 }
 
@@ -286,9 +297,10 @@ static void conn_readable(struct conn *conn)
     size_t used = conn_decode(conn, bytes, len);
     if (conn->lease != lease || conn->state != CONN_LEASED)
         return;
-    if (conn->ended)
+    if (conn->ended) {
+        queue_consume(&conn->in, have); /* what came before this read, of which nothing may be left */
         conn_end(conn, used < len || stream_read_pending(conn->stream));
-    else if (conn->decoder.state != RQV_HTTP1_STATE_FAILED)
+    } else if (conn->decoder.state != RQV_HTTP1_STATE_FAILED)
         conn_stash(conn, bytes + used, len - used, used == 0 ? have : SIZE_MAX);
 }
 

@@ -74,6 +74,7 @@ struct conn {
     unsigned ready;        /* LOOP_READ, LOOP_WRITE: since its last turn */
     struct loop_task flush, reap;
     uint64_t born_ms, idle_since_ms; /* CLOCK_BOOTTIME */
+    uint64_t idle_turn;              /* of the loop, in which it was last watched as idle */
     uint64_t idle_limit_ms;          /* the server's Keep-Alive: timeout, less a second; UINT64_MAX */
     unsigned uses;
     bool written;      /* a byte of this lease's request has gone to the kernel */
@@ -94,8 +95,9 @@ void conn_attach(struct conn *conn,
 void conn_shut(struct conn *conn); /* closes the socket, gives back all memory but itself, which dies at the
                                       end of the turn */
 
-/* Nothing waits on it and it is neither too old nor used too often: may it be handed out now? */
-bool conn_is_fit(struct conn *conn);
+/* Nothing waits on it and it is neither too old nor used too often: may it be handed out now? The socket is
+ * asked unless this turn's poll has told of it; `ask`: in any case. */
+bool conn_is_fit(struct conn *conn, bool ask);
 void conn_watch(struct conn *conn);  /* IDLE: any byte of the server closes it */
 void conn_expire(struct conn *conn); /* IDLE: closed when its turn comes, unless it is leased before */
 int conn_lease(struct conn *conn,

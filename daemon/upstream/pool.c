@@ -274,14 +274,15 @@ static int pool_dial(struct pool *pool, struct waiter *waiter)
 /* ---- matching ---- */
 
 /* The idle connection that is used next: the newest that is fit; those that are not are closed on the way. */
-static struct conn *pool_take_idle(struct pool *pool, bool fresh)
+static struct conn *pool_take_idle(struct pool *pool, const struct waiter *waiter)
 {
+    bool fresh = waiter->fresh;
     struct rqv_list *node;
 
     while ((node = rqv_list_first(fresh ? &pool->unused : &pool->conns[CONN_IDLE]))) {
         struct conn *conn =
             fresh ? RQV_LIST_OF(node, struct conn, unused) : RQV_LIST_OF(node, struct conn, node);
-        if (conn_is_fit(conn))
+        if (conn_is_fit(conn, waiter->once))
             return conn;
         pool_close_conn(conn);
     }
@@ -381,7 +382,7 @@ static bool match_step(struct pool *pool)
 
     for (struct wait_node *node = waitq_look(&look, &pool->waiters); node; node = waitq_next(&look)) {
         struct waiter *waiter = RQV_LIST_OF(node, struct waiter, wait);
-        struct conn *conn = pool_take_idle(pool, waiter->fresh);
+        struct conn *conn = pool_take_idle(pool, waiter);
         if (conn) {
             waiter_grant(pool, waiter, conn);
             return true;
@@ -411,7 +412,7 @@ int pool_acquire(struct pool *pool, struct waiter *waiter, struct wait_source *s
 {
     waiter->dialing = NULL;
     if (pool->waiters.count == 0) {
-        struct conn *conn = pool_take_idle(pool, waiter->fresh);
+        struct conn *conn = pool_take_idle(pool, waiter);
         if (conn) {
             if (pool_lease(pool, conn, waiter) == 0)
                 return 1;

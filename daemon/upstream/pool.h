@@ -23,6 +23,7 @@ struct waiter {
     struct wait_node wait;
     struct lease *lease;
     bool fresh;          /* only a connection that has not served */
+    bool once;           /* could not be repeated: the socket is asked once more before it is handed out */
     uint32_t connect_ms; /* for a dial made on its behalf; UINT32_MAX: no limit */
     uint32_t tls_ms;
     struct conn *dialing;                    /* made on its behalf, not yet connected */

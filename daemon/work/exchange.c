@@ -143,6 +143,7 @@ int exchange_new(struct exchange_env *env, const struct exchange_params *params,
         rc = exchange_aim(x, params, err);
     else
         rc = target_init(&x->target, params->head, &x->head, err);
+    x->waiter.once = !x->target.idempotent;
     if (rc == 0 && !x->target.verify && !policy_insecure_allowed(env->conf))
         rc = rqv_err_set(err, REQIVO_E_OPTION_DENIED, REQIVO_PHASE_NONE,
                          "tls.insecure: this daemon does not let requests turn verification off");

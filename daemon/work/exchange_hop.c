@@ -125,6 +125,7 @@ static enum answer aim_again(struct exchange *x, const struct rqv_request_head *
 
     begin_anew(x);
     int rc = redirect_aim(x->redirect, given, &x->target, &x->head, &err);
+    x->waiter.once = !x->target.idempotent;
     x->body_kept = false;
     return rc < 0 ? exchange_fail(x, &err) : NEXT; /* NEXT: the step behind STEP_HOP is the first */
 }

@@ -124,16 +124,18 @@ struct wsession {
     bool skipping; /* the rest of a message that was lost in its middle is dropped */
     bool up_open;  /* the last record of `up` does not end its message */
     bool up_text;
-    uint8_t pong_len;
-    bool pong_due, ping_due;
-    uint8_t pong[RQV_WS_CONTROL_MAX];
+    bool ping_due;
+    struct queue pongs; /* due: u8 length, payload; the newest when there are too many */
     /* the end */
     bool ever_open, close_asked, close_heard, draining;
+    bool ending; /* the server is done; the program may still answer what it was given before */
     uint16_t close_code, heard_code;
     uint8_t close_len, heard_len;
     char close_reason[RQV_WS_REASON_MAX], heard_reason[RQV_WS_REASON_MAX];
     struct rqv_err err; /* why it ends, when not well */
-    uint32_t undelivered;
+    uint32_t undelivered, taken, unconfirmed;
+    uint64_t confirmed,
+        pinged; /* of sent.messages: the server has them for sure; stood before the last ping */
     unsigned attempt;
     uint64_t start_us, state_us, heard_us, pinged_us, message_us, progress_us, retry_us;
     struct wsession_counts sent, received;

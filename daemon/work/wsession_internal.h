@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* wsession_internal - what wsession.c (life), wsession_open.c (handshake) and wsession_io.c (frames) know of
- * each other. */
+/* wsession_internal - what wsession.c (birth), wsession_open.c (handshake), wsession_io.c (frames) and
+ * wsession_end.c (time, loss, end) know of each other. */
 #ifndef DAEMON_WORK_WSESSION_INTERNAL_H
 #define DAEMON_WORK_WSESSION_INTERNAL_H
 
@@ -8,19 +8,25 @@
 
 /* wsession.c */
 void wsession_set_state(struct wsession *ws, enum wsession_state state);
+void wsession_dial(struct wsession *ws);
+int wsession_fail(struct wsession *ws, int code, int phase,
+                  const char *why); /* fills ws->err, returns code */
+void wsession_free_conn(struct wsession *ws);
+
+/* wsession_end.c */
+void wsession_on_timer(void *owner);
 void wsession_arm(struct wsession *ws); /* the timer */
 /* The connection is lost, or an attempt to make it has failed: ws->err says why. Reconnects or ends. */
 void wsession_lost(struct wsession *ws);
 /* Both have closed, or the session is over for another reason in ws->err: the listener is told, what is in
  * `out` still leaves. */
 void wsession_finish(struct wsession *ws);
-int wsession_fail(struct wsession *ws, int code, int phase,
-                  const char *why); /* fills ws->err, returns code */
-/* We close, for the reason in ws->err, with that code; what waits in `up` is not sent. */
+/* We close, for the reason in ws->err, with that code. */
 void wsession_violated(struct wsession *ws, uint16_t close_code);
-void wsession_free_conn(struct wsession *ws);
-
+/* The server is done: the program is told, and its close waited for, before ours goes out. */
+void wsession_ending(struct wsession *ws);
 void wsession_unheard(struct wsession *ws); /* the sink took no more: ends it for the program */
+void wsession_gone(struct wsession *ws);    /* gives everything back at once */
 
 /* wsession_open.c */
 void wsession_shake(struct wsession *ws);     /* the stream is there: the request */

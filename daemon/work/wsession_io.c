@@ -19,6 +19,7 @@
 #define LAST_READS   4 /* of what the server said before it broke */
 #define FLUSH_TURNS  8 /* batches in one go */
 #define COMPRESS_MIN 32
+#define PING_TEXT    "reqivo"
 #define WINDOW_MIN   (RQV_WS_DATA_COST + 512)
 
 void wsession_mask(struct wsession *ws, uint8_t ret_mask[4])
@@ -69,9 +70,11 @@ int wsession_send(struct wsession *ws, uint8_t flags, struct rqv_str bytes)
     if (cost > ws->grant_left || first == ws->up_open || (!first && text != ws->up_text))
         return REQIVO_E_WIRE;
     ws->grant_left -= cost;
+    ws->taken += first;
     ws->up_open = !(flags & RQV_FLAG_END);
     ws->up_text = text;
-    if (ws->close_asked || ws->state == WS_CLOSING || ws->state == WS_LINGER || ws->state == WS_GONE) {
+    bool over = ws->close_asked || ws->state == WS_CLOSING || ws->state == WS_LINGER || ws->state == WS_GONE;
+    if (over && !ws->ending) {
         ws->undelivered += first; /* it came after the end was decided on */
         return 0;
     }
@@ -85,7 +88,7 @@ int wsession_send(struct wsession *ws, uint8_t flags, struct rqv_str bytes)
         return 0;
     }
     ws->message_us = loop_now_us(ws->env->loop);
-    if (ws->state == WS_OPEN)
+    if (ws->state == WS_OPEN || ws->ending)
         wsession_flush_soon(ws);
     return 0;
 }
@@ -129,7 +132,8 @@ void wsession_drop_up(struct wsession *ws)
     }
 }
 
-/* The frames of the batch from the first on; those that end beyond what was written did not go out whole. */
+/* Also sets ws->unconfirmed. The frames of the batch from the first on; those that end beyond what was
+ * written did not go out whole. */
 uint32_t wsession_lost_messages(struct wsession *ws)
 {
     const uint8_t *bytes = rqv_buf_head(&ws->out.buf);
@@ -152,6 +156,8 @@ uint32_t wsession_lost_messages(struct wsession *ws)
         at += head + size;
         lost += counts && at > ws->out_at;
     }
+    ws->unconfirmed = (uint32_t)(ws->sent.messages - ws->confirmed - lost);
+    ws->confirmed = ws->sent.messages;
     if (ws->tx.open) { /* begun, its end has not come or not been framed */
         lost++;
         ws->skipping = true;
@@ -172,7 +178,7 @@ static void skip_records(struct wsession *ws)
         uint8_t flags;
         uint32_t len = record_read(ws, &flags);
 
-        if (flags & RQV_FLAG_FIRST) {
+        if ((flags & RQV_FLAG_FIRST) && ws->record_at == 0) {
             ws->skipping = false;
             return;
         }
@@ -220,6 +226,18 @@ static int add_control(struct wsession *ws, enum rqv_ws_opcode opcode, struct rq
     return rc < 0 ? rc : rqv_ws_send_control(&ws->tx, opcode, payload, mask, &ws->out.buf);
 }
 
+static int add_pongs(struct wsession *ws)
+{
+    int rc = 0;
+
+    while (rc == 0 && queue_len(&ws->pongs) > 0) {
+        const uint8_t *pong = rqv_buf_head(&ws->pongs.buf);
+        rc = add_control(ws, RQV_WS_PONG, (struct rqv_str){(const char *)pong + 1, pong[0]});
+        queue_consume(&ws->pongs, 1 + (size_t)pong[0]);
+    }
+    return rc;
+}
+
 static int add_close(struct wsession *ws)
 {
     struct rqv_ws_closing closing = {.code = ws->close_code, .reason = {ws->close_reason, ws->close_len}};
@@ -242,22 +260,18 @@ static int add_close(struct wsession *ws)
 /* The next batch. */
 static int fill(struct wsession *ws)
 {
-    int rc = 0;
-
     if (ws->tx.closed || (ws->state != WS_OPEN && ws->state != WS_CLOSING))
         return 0;
-    if (ws->pong_due) {
-        ws->pong_due = false;
-        rc = add_control(ws, RQV_WS_PONG, (struct rqv_str){(char *)ws->pong, ws->pong_len});
-    }
+    int rc = add_pongs(ws);
     if (rc == 0 && ws->ping_due) {
         ws->ping_due = false;
-        rc = add_control(ws, RQV_WS_PING, RQV_STR("reqivo"));
+        rc = add_control(ws, RQV_WS_PING, RQV_STR(PING_TEXT));
+        ws->pinged = ws->sent.messages;
     }
     skip_records(ws);
-    while (rc == 0 && queue_len(&ws->up) > 0 && queue_len(&ws->out) < BATCH && !ws->close_heard)
+    while (rc == 0 && queue_len(&ws->up) > 0 && queue_len(&ws->out) < BATCH)
         rc = add_record(ws);
-    if (rc == 0 && ws->state == WS_CLOSING && (queue_len(&ws->up) == 0 || ws->close_heard))
+    if (rc == 0 && ws->state == WS_CLOSING && queue_len(&ws->up) == 0 && !ws->ending)
         rc = add_close(ws);
     return rc;
 }
@@ -304,6 +318,8 @@ static void on_fill_failure(struct wsession *ws, int rc)
     if (rc == -EILSEQ) {
         wsession_fail(ws, REQIVO_E_WEBSOCKET_PROTOCOL, REQIVO_PHASE_SEND,
                       "a text of the program is not UTF-8");
+        ws->ending = false;
+        wsession_drop_up(ws);
         wsession_violated(ws, RQV_WS_CLOSE_DATA);
         return;
     }
@@ -336,6 +352,7 @@ void wsession_flush(void *owner)
             want(ws, ws->want & ~LOOP_WRITE);
             break;
         }
+        ws->progress_us = loop_now_us(ws->env->loop); /* the time for this batch begins */
     }
     if (ws->state == WS_CLOSING && ws->tx.closed && queue_len(&ws->out) == 0 &&
         (ws->close_heard || ws->rx.error < 0))
@@ -357,8 +374,10 @@ static void on_close_frame(struct wsession *ws, const struct rqv_ws_event *event
         ws->close_asked = true;
         ws->close_code = event->code;
         ws->close_len = 0;
-        if (ws->state != WS_CLOSING)
+        if (ws->state != WS_CLOSING) {
             wsession_set_state(ws, WS_CLOSING);
+            wsession_ending(ws);
+        }
     }
     wsession_flush_soon(ws);
 }
@@ -370,7 +389,22 @@ static void on_rx_failure(struct wsession *ws, const struct rqv_ws_event *event,
                                  : REQIVO_E_WEBSOCKET_PROTOCOL;
 
     wsession_fail(ws, code, REQIVO_PHASE_BODY, event->why);
+    bool open = ws->state == WS_OPEN;
     wsession_violated(ws, event->code);
+    if (open)
+        wsession_ending(ws);
+}
+
+/* Many at once are all answered, except that the newest push the oldest out: RFC 6455 5.5.3. */
+static void on_ping(struct wsession *ws, const struct rqv_ws_event *event)
+{
+    uint8_t record[1 + RQV_WS_CONTROL_MAX] = {(uint8_t)event->len};
+
+    if (event->len > 0)
+        memcpy(record + 1, event->bytes, event->len);
+    while (queue_append(&ws->pongs, record, 1 + event->len) < 0 && queue_len(&ws->pongs) > 0)
+        queue_consume(&ws->pongs, 1 + (size_t)rqv_buf_head(&ws->pongs.buf)[0]);
+    wsession_flush_soon(ws);
 }
 
 static void on_event(struct wsession *ws, const struct rqv_ws_event *event)
@@ -393,14 +427,12 @@ static void on_event(struct wsession *ws, const struct rqv_ws_event *event)
             wsession_unheard(ws);
         break;
     case RQV_WS_EVENT_PING:
-        ws->pong_due = true; /* the newest wins: RFC 6455 5.5.3 */
-        ws->pong_len = (uint8_t)event->len;
-        if (event->len > 0)
-            memcpy(ws->pong, event->bytes, event->len);
-        wsession_flush_soon(ws);
+        on_ping(ws, event);
         break;
-    case RQV_WS_EVENT_PONG:
-        ws->pinged_us = 0;
+    case RQV_WS_EVENT_PONG: /* take_bytes() has seen that it lives */
+        if (ws->pinged > ws->confirmed && event->len == strlen(PING_TEXT) &&
+            memcmp(event->bytes, PING_TEXT, event->len) == 0)
+            ws->confirmed = ws->pinged;
         break;
     case RQV_WS_EVENT_CLOSE:
         on_close_frame(ws, event);
@@ -463,10 +495,14 @@ static void on_broken(struct wsession *ws, long n)
         }
         return;
     }
+    if (n == 0 && ws->close_heard) { /* it did not wait for our close frame, which is on its way */
+        want(ws, ws->want & ~LOOP_READ);
+        return;
+    }
     if (ws->state == WS_SHAKE)
         wsession_fail(ws, n < 0 ? (int)n : REQIVO_E_EMPTY_RESPONSE, REQIVO_PHASE_HEAD,
                       "the connection ended within the handshake");
-    else if (ws->err.code == 0 || !ws->tx.closed)
+    else if (ws->rx.error == 0 && (ws->err.code == 0 || !ws->tx.closed))
         wsession_fail(ws, n < 0 && n != REQIVO_E_TRUNCATED ? (int)n : REQIVO_E_WEBSOCKET_CLOSED,
                       REQIVO_PHASE_BODY, "the server ended the connection without a close frame");
     wsession_lost(ws);
@@ -477,6 +513,7 @@ static void take_bytes(struct wsession *ws, uint8_t *bytes, size_t n)
     size_t used = n;
 
     ws->heard_us = loop_now_us(ws->env->loop);
+    ws->pinged_us = 0; /* any byte shows that it lives; its pong may lie behind a long message */
     if (ws->state == WS_OPEN || ws->state == WS_CLOSING)
         used = ws->rx.error < 0 || ws->close_heard ? n : process(ws, bytes, n);
     else if (ws->state == WS_SHAKE)
@@ -525,7 +562,10 @@ void wsession_resume(struct wsession *ws)
         if (used > 0 && len > 0)
             queue_consume(&ws->in, used < len ? used : len);
     }
+    if (ws->pinged_us && !ws->blocked) /* its answer may have lain unread all the while */
+        ws->pinged_us = loop_now_us(ws->env->loop);
     want_what_fits(ws);
+    wsession_arm(ws);
 }
 
 void wsession_on_stream(void *owner, unsigned events)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_echo_async URL... - sends back each message, piece by piece, until the servers close. Its twin:
- * ws_echo_sync. */
+/* ws_echo_async URL... - sends back each message, piece by piece, until the servers close. While a server
+ * does not take what it is sent, -EAGAIN puts off what it has sent. Its twin: ws_echo_sync. */
 #include <reqivo/client.h>
 #include <reqivo/websocket.h>
 #include <stdio.h>
 
-static void on_message(struct reqivo_websocket *ws, const struct reqivo_message *message, void *userdata)
+static int on_message(struct reqivo_websocket *ws, const struct reqivo_message *message, void *userdata)
 {
     (void)userdata;
-    reqivo_websocket_send_part(ws, message->kind, message->bytes, message->size, message->last);
+    return reqivo_websocket_send_part(ws, message->kind, message->bytes, message->size, message->last);
 }
 
 static void on_close(struct reqivo_websocket *ws, void *userdata)

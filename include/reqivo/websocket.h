@@ -39,19 +39,24 @@ struct reqivo_message {
 };
 
 enum reqivo_websocket_event_kind {
-    REQIVO_WEBSOCKET_LOST = 1,     /* code says why; undelivered messages did not go out and will not */
+    REQIVO_WEBSOCKET_LOST = 1,     /* code says why; undelivered messages did not go out and will not,
+                                      unconfirmed ones did, and may have been read */
     REQIVO_WEBSOCKET_RETRYING = 2, /* attempt begins in wait_ms */
     REQIVO_WEBSOCKET_RESTORED = 3,
 };
 
 struct reqivo_websocket_event {
     int kind, code;
-    unsigned attempt, wait_ms, undelivered;
+    unsigned attempt, wait_ms, undelivered, unconfirmed;
 };
 
+/* on_message returns 0, or -EAGAIN when it cannot take the message (piece) now: then nothing more comes, the
+ * server is slowed, and the same one is told again when sending goes on (just before on_drain), after
+ * reqivo_websocket_resume(), and once when the session has ended. So what it passes on to
+ * reqivo_websocket_send_part() may simply return that one's result. All other values mean 0. */
 struct reqivo_websocket_callbacks {
     void (*on_open)(struct reqivo_websocket *ws, void *userdata); /* may be NULL, as all but on_close */
-    void (*on_message)(struct reqivo_websocket *ws, const struct reqivo_message *message, void *userdata);
+    int (*on_message)(struct reqivo_websocket *ws, const struct reqivo_message *message, void *userdata);
     void (*on_event)(struct reqivo_websocket *ws, const struct reqivo_websocket_event *event, void *userdata);
     void (*on_drain)(struct reqivo_websocket *ws, void *userdata); /* after -EAGAIN: sending goes on */
     void (*on_close)(struct reqivo_websocket *ws, void *userdata); /* the last one; runs once */
@@ -75,7 +80,8 @@ struct reqivo_websocket_options {
  * session is open, or has failed: then *request is taken too, and *ret_ws is a session that has ended and
  * tells the detail. Returns 0, the code of that failure, or one that leaves both as they are: -EINVAL,
  * -ECHILD, -ENOMEM, -EBUSY for a blocking one inside a callback, REQIVO_E_LIMIT_HEAD,
- * REQIVO_E_LIMIT_REQUESTS, or REQIVO_E_VERSION from a daemon without WebSockets. */
+ * REQIVO_E_LIMIT_REQUESTS, or REQIVO_E_VERSION from a daemon without WebSockets (while that is not known yet
+ * the session is taken, and fails with this code). */
 REQIVO_API int reqivo_websocket_open(struct reqivo_client *client, struct reqivo_request **request,
                                      const struct reqivo_websocket_options *options,
                                      struct reqivo_websocket **ret_ws);
@@ -88,6 +94,10 @@ REQIVO_API int reqivo_websocket_send(struct reqivo_websocket *ws, int kind, cons
  * -EBUSY, -EAGAIN or REQIVO_E_WEBSOCKET_CLOSED, as reqivo_websocket_send(). */
 REQIVO_API int reqivo_websocket_send_part(struct reqivo_websocket *ws, int kind, const void *bytes,
                                           size_t size, int last);
+
+/* After -EAGAIN of on_message: it runs again in the next dispatch. Returns 0, -EINVAL for a blocking session,
+ * or -ECHILD. */
+REQIVO_API int reqivo_websocket_resume(struct reqivo_websocket *ws);
 
 /* Blocking sessions: the next message (piece). A negative timeout_ms sets no limit. Returns 0, -EINVAL,
  * -ECHILD, -ENOMEM, -EAGAIN after timeout_ms, -EBUSY inside a callback,
@@ -111,8 +121,12 @@ REQIVO_API const char *reqivo_websocket_detail(const struct reqivo_websocket *ws
 /* Of the close: 1005 for none in the frame, 1006 without a close frame, 0 when it was never open. */
 REQIVO_API int reqivo_websocket_close_code(const struct reqivo_websocket *ws);
 REQIVO_API const char *reqivo_websocket_close_reason(const struct reqivo_websocket *ws);
-/* Messages that the program has sent and that certainly did not go out whole. */
+/* Messages that the program has sent and that certainly did not go out whole: all of them while the daemon is
+ * there, and what was still in the library when it was lost. */
 REQIVO_API size_t reqivo_websocket_undelivered(const struct reqivo_websocket *ws);
+/* Messages that went out whole on a connection that broke, since the server last answered a ping: it may have
+ * them or not. They are not sent again. 0 where all connections were closed by both sides. */
+REQIVO_API size_t reqivo_websocket_unconfirmed(const struct reqivo_websocket *ws);
 
 #ifdef __cplusplus
 }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """bench.py BUILD_DIR [--out DIR] [--short] [--unpinned] [CASE...] - the benchmark (`./dev bench`); doc/performance.md tells the method.
 
-Cases: sync1 procs8 flight64 conns64 idle1000 body64k body1m upload1m process memory growth allocations instructions.
+Cases: sync1 procs8 flight64 conns64 idle1000 body64k body1m upload1m process memory growth allocations instructions
+ws64 ws64k ws64one ws64kone.
 Without names all are measured. --short takes about two minutes and is for development: fewer rounds, shorter blocks, smaller growth.
 Writes results.json, table.txt, plots and profiles to DIR. It never decides a test: it ends with 0 when it has measured.
 """
@@ -24,6 +25,7 @@ import plot  # noqa: E402
 import report  # noqa: E402
 import reqivotest as rt  # noqa: E402
 import servers  # noqa: E402
+import ws_cases  # noqa: E402
 
 REFERENCE = os.path.join(HERE, 'instructions.json')
 
@@ -74,6 +76,11 @@ def add_cells(results, origin, plan, wanted, failures):
             continue
         for scheme in ('http', 'https'):
             cell = attempt(f'{case.name} {scheme}', lambda c=case, s=scheme: cases.measure(origin, c, s, plan), failures)
+            if cell:
+                results['cells'].append(cell)
+    for case in ws_cases.CASES:
+        if wanted(case.name):
+            cell = attempt(case.name, lambda c=case: ws_cases.measure(origin, c, plan), failures)
             if cell:
                 results['cells'].append(cell)
     for name, function in (('process', extras.processes), ('growth', extras.growth)):

@@ -58,7 +58,16 @@ def plain_lines(results):
             yield f'  WARNING: {name} costs more than 10 % more than the reference'
 
 
-LINES = {'process': process_lines, 'growth': growth_lines}
+def websocket_lines(cell):
+    yield f'{cell["case"]}: {cell["text"]} ({cell["rounds"]} rounds)'
+    for name, row in cell['contenders'].items():
+        ratio = cell['ratios'].get(name)
+        yield (f'  {name:13} CPU a message: daemon {row["relay"]:7.2f} µs, program {row["client"]:7.2f} µs; p50 {row["p50"]:7.1f} µs, '
+               f'{row["rate"]:8.0f} messages/s' + (f'   daemon / it: {spread(ratio)}' if ratio else ''))
+
+
+LINES = {'process': process_lines, 'growth': growth_lines, 'ws64': websocket_lines, 'ws64k': websocket_lines, 'ws64one': websocket_lines,
+         'ws64kone': websocket_lines}
 
 
 def lines(results):
@@ -115,6 +124,11 @@ class Targets:
     def _growth(self, name, cell):
         for what in ('pools', 'connections', 'clients'):
             self._add(f'{name}: CPU with many {what} / alone', cell['ratios'][what], 1.3)
+
+    def _websocket(self, name, cell):
+        self._add(f'{name}: CPU of daemon / program over libwebsockets', cell['ratios']['libwebsockets'], 1.3)
+
+    _ws64 = _ws64k = _ws64one = _ws64kone = _websocket
 
     def lines(self):
         met = sum(row['met'] for row in self.rows)

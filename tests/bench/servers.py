@@ -241,6 +241,22 @@ class Floor(Server):
         self.await_socket(self.socket)
 
 
+class WsEcho(Server):
+    """The echo server of the integration tests, over wslay."""
+
+    def __init__(self, place):
+        super().__init__(place, 'ws_echo_server', [real(os.path.join(rt.builddir(), 'tests', 'integration', 'ws_echo_server'))])
+        self.process.need('the echo server listens', lambda: self.port() > 0)
+
+    def port(self):
+        with open(self.log, encoding='ascii', errors='replace') as file:
+            text = file.readline().strip()
+        return int(text) if text.isdigit() else 0
+
+    def url(self):
+        return f'ws://127.0.0.1:{self.port()}/'
+
+
 def response_size(origin, name, method='GET'):
     """All bytes of a response, head included: what the floor counts."""
     head = f'{method} /{name} HTTP/1.1\r\nHost: localhost\r\n' + ('Content-Length: 0\r\n' if method == 'POST' else '') + '\r\n'

@@ -91,6 +91,8 @@ for where in ('odd', 'odds'):
          dict(OK, echo_once=['content-length', 'host']))
     case(f'{where}: an answer that drips byte by byte', get('{' + where + '}/drip_head'),
          dict(OK, body='abc', fields=[['Content-Length', '3'], ['X-A', 'b']]))
+    case(f'{where}: an answer in two pieces, the connection is kept', get('{' + where + '}/halves', probe=True),
+         dict(OK, body='abc', fields=[['Content-Length', '3'], ['X-A', 'b']], conn='kept'))
     case(f'{where}: chunks and a trailer', get('{' + where + '}/chunks/30/1000'),
          dict(OK, length=30000, trailers=[['X-Sum', '30000']], content_length=-1))
     case(f'{where}: the connection is kept', get(url, probe=True), dict(OK, conn='kept'))

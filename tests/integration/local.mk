@@ -39,6 +39,18 @@ EXTRA_DIST += tests/integration/cases.py tests/integration/drivers.py tests/inte
 dist_check_SCRIPTS += tests/integration/test_install.py tests/integration/test_run.py
 TESTS += tests/integration/test_install.py tests/integration/test_run.py
 
-# WebSockets, by the echo clients of doc/examples/
-dist_check_SCRIPTS += tests/integration/test_websocket.py
-TESTS += tests/integration/test_websocket.py
+# WebSockets, by the echo clients of doc/examples/ and by a driver that is both synchronous and asynchronous
+check_PROGRAMS += tests/integration/driver_ws
+tests_integration_driver_ws_SOURCES = tests/integration/driver_ws.c
+tests_integration_driver_ws_LDADD = libreqivo-client.la
+ws_scripts = tests/integration/test_websocket.py tests/integration/test_websocket_cli.py \
+	tests/integration/test_websocket_session.py \
+	tests/integration/test_ws_conformance.py
+dist_check_SCRIPTS += $(ws_scripts)
+TESTS += $(ws_scripts)
+EXTRA_DIST += tests/integration/ws_peer.py
+
+# A server over wslay, which knows nothing of ours: also of tests/bench/.
+check_PROGRAMS += tests/integration/ws_echo_server
+tests_integration_ws_echo_server_SOURCES = tests/integration/ws_echo_server.c
+tests_integration_ws_echo_server_LDADD = $(WSLAY_LIBS) $(OPENSSL_LIBS)

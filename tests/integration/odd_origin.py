@@ -300,6 +300,13 @@ class OddOrigin:
             time.sleep(0.001)
         return True
 
+    def do_halves(self, connection, request):
+        """A small answer in two pieces: the second has the rest of the head and the body."""
+        connection.send(b'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-')
+        time.sleep(0.02)
+        connection.send(b'A: b\r\n\r\nabc')
+        return True
+
     def do_big(self, connection, request):
         """/big/BYTES: zeros, with Content-Length; never more than the socket takes."""
         left = int(request.target.split('/')[2])

@@ -440,6 +440,18 @@ def behind_nginx(place, daemon):
     server.stop()
 
 
+def second_peer(daemon, api):
+    """A server over wslay says messages of every size, in fragments, pings between them; all come back."""
+    server = subprocess.Popen([os.path.join(rt.builddir(), 'tests', 'integration', 'ws_echo_server'), '--talk'], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(server.stdout.readline())
+        code, err = finish(start(daemon, api, 'ws://127.0.0.1:%d/' % port))
+        rt.equal((code, server.stdout.readline().strip()), (0, 'good, closed'), err)
+    finally:
+        server.communicate(timeout=rt.DEADLINE)
+
+
 def gone(daemon):
     rt.poll('all is given back', lambda: b'all_requests 0' in b' '.join(
         daemon.reqivoctl('status').stdout.replace(b':', b' ').split()))
@@ -452,6 +464,7 @@ def main():
         for api in APIS:
             tap.case(f'{api}: every message comes back', table, daemon, api, None)
             tap.case(f'{api}: every message comes back, compressed', table, daemon, api, 'deflate')
+            tap.case(f'{api}: every message of a server over wslay comes back', second_peer, daemon, api)
             for name, case, code, text in WRONGS:
                 tap.case(f'{api}: {name}', wrong, daemon, api, case, code, text)
             tap.case(f'{api}: the connection ends without a close frame', ends_without_close, daemon, api)

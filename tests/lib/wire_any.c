@@ -199,13 +199,14 @@ static bool same_ws_open(const struct rqv_ws_open *a, const struct rqv_ws_open *
 static bool same_ws_close(const struct rqv_ws_close_info *a, const struct rqv_ws_close_info *b)
 {
     return a->code == b->code && a->flags == b->flags && a->undelivered == b->undelivered &&
-           same_str(a->reason, b->reason);
+           a->taken == b->taken && a->unconfirmed == b->unconfirmed && same_str(a->reason, b->reason);
 }
 
 static bool same_ws_event(const struct rqv_ws_event_info *a, const struct rqv_ws_event_info *b)
 {
     return a->kind == b->kind && a->attempt == b->attempt && a->wait_ms == b->wait_ms &&
-           a->undelivered == b->undelivered && a->code == b->code && same_str(a->detail, b->detail);
+           a->undelivered == b->undelivered && a->unconfirmed == b->unconfirmed && a->code == b->code &&
+           same_str(a->detail, b->detail);
 }
 
 bool wire_any_equal(const struct wire_any *a, const struct wire_any *b)

@@ -15,8 +15,8 @@ import gate
 FLAGS = ("-std=gnu11", "-D_GNU_SOURCE", "-Iinclude", "-I.", "-w")
 
 
-# A function that is handed to one of these has the parameters that the library dictates.
-FOREIGN = re.compile(r"\b(?:SSL_CTX_set_msg_callback|SSL_set_msg_callback)\s*\(\s*[\w>.-]+\s*,\s*(\w+)\s*\)")
+# A function that is handed to one of these (OpenSSL's, wslay's) has the parameters that the library dictates.
+FOREIGN = re.compile(r"(?:\b(?:SSL_CTX_set_msg_callback|SSL_set_msg_callback)\s*\(\s*[\w>.-]+\s*,|\.read_callback\s*=)\s*(\w+)\s*[)}]")
 PARAMETERS = re.compile(r"function '(\w+)' exceeds recommended size/complexity thresholds")
 
 

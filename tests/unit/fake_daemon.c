@@ -126,6 +126,25 @@ uint64_t fake_expect(struct fake *fake, enum rqv_wire_type type)
     return header.id;
 }
 
+bool fake_poll(struct fake *fake)
+{
+    struct pollfd pfd = {.fd = fake->fd, .events = POLLIN};
+    struct rqv_frame_header header;
+    const char *why = "";
+    int r;
+
+    drop_last(fake);
+    while ((r = rqv_wire_next(rqv_buf_head(&fake->in), rqv_buf_len(&fake->in), true, &header, &why)) == 0) {
+        if (poll(&pfd, 1, 0) != 1)
+            return false;
+        ck_assert_int_gt(fake_read(fake), 0);
+    }
+    ck_assert_msg(r == 1, "%s", why);
+    fake->header = header;
+    fake->payload = (struct rqv_str){(char *)rqv_buf_head(&fake->in) + RQV_WIRE_HEADER, header.length};
+    return true;
+}
+
 void fake_expect_eof(struct fake *fake)
 {
     drop_last(fake);
@@ -209,7 +228,7 @@ void fake_put_hello(struct fake *fake)
     const struct rqv_hello hello = {.magic = RQV_WIRE_MAGIC,
                                     .version = RQV_WIRE_VERSION,
                                     .version_min = RQV_WIRE_VERSION_MIN,
-                                    .caps = RQV_CAP_QUERY,
+                                    .caps = RQV_CAP_QUERY | fake->caps,
                                     .instance = 7,
                                     .name = RQV_STR("fake/1")};
 

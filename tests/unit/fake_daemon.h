@@ -25,6 +25,7 @@ struct fake {
     struct rqv_str payload;
     size_t last_read; /* bytes that the last recv() gave */
     pid_t child;
+    uint64_t caps; /* that its HELLO has besides QUERY */
 };
 
 void fake_start(struct fake *fake);  /* a listening socket in a new folder */
@@ -37,6 +38,8 @@ bool fake_is_empty(struct fake *fake); /* no byte is waiting to be read */
 
 /* Reads the next frame, which must be of that type, and returns its id. Waits 5 s at most. */
 uint64_t fake_expect(struct fake *fake, enum rqv_wire_type type);
+/* The next frame of whatever type, if all of it has come. */
+bool fake_poll(struct fake *fake);
 void fake_expect_eof(struct fake *fake);
 struct rqv_request_head fake_request(struct fake *fake, uint64_t *ret_id); /* views of the last payload */
 struct rqv_request_head fake_proceed(struct fake *fake, uint64_t *ret_id);

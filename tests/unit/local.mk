@@ -97,7 +97,7 @@ client_tests = tests/unit/test_client_flow tests/unit/test_client_loss tests/uni
 client_test_sources = tests/unit/fake_daemon.c tests/unit/fake_daemon.h tests/unit/unit.h
 check_PROGRAMS += $(client_tests) tests/unit/test_client_alloc
 TESTS += $(client_tests) tests/unit/test_client_alloc
-tests_unit_test_client_alloc_SOURCES = tests/unit/test_client_alloc.c $(client_test_sources) \
+tests_unit_test_client_alloc_SOURCES = tests/unit/test_client_alloc.c tests/unit/fake_ws.h $(client_test_sources) \
 	tests/lib/failmalloc.c tests/lib/failmalloc.h
 tests_unit_test_client_alloc_LDADD = libclient.la $(CHECK_LIBS)
 tests_unit_test_client_alloc_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
@@ -245,3 +245,24 @@ TESTS += tests/unit/test_form
 tests_unit_test_form_SOURCES = tests/unit/test_form.c tests/lib/failmalloc.c tests/lib/failmalloc.h tests/unit/unit.h
 tests_unit_test_form_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
 tests_unit_test_form_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
+
+# daemon/work/wsession
+wsession_tests = tests/unit/test_wsession tests/unit/test_wsession_end tests/unit/test_wsession_time
+check_PROGRAMS += $(wsession_tests)
+TESTS += $(wsession_tests)
+tests_unit_test_wsession_SOURCES = tests/unit/test_wsession.c tests/lib/mini_ws.h $(mini_origin_sources)
+tests_unit_test_wsession_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_wsession_end_SOURCES = tests/unit/test_wsession_end.c tests/lib/mini_ws.h $(mini_origin_sources)
+tests_unit_test_wsession_end_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_wsession_time_SOURCES = tests/unit/test_wsession_time.c tests/lib/mini_ws.h $(mini_origin_sources)
+tests_unit_test_wsession_time_LDADD = libreqivod.la $(CHECK_LIBS)
+
+# libclient/websocket
+ws_client_tests = tests/unit/test_client_websocket tests/unit/test_client_websocket_sync
+check_PROGRAMS += $(ws_client_tests)
+TESTS += $(ws_client_tests)
+tests_unit_test_client_websocket_SOURCES = tests/unit/test_client_websocket.c tests/unit/fake_ws.h $(client_test_sources)
+tests_unit_test_client_websocket_LDADD = libclient.la $(CHECK_LIBS)
+tests_unit_test_client_websocket_sync_SOURCES = tests/unit/test_client_websocket_sync.c tests/unit/fake_ws.h \
+	$(client_test_sources)
+tests_unit_test_client_websocket_sync_LDADD = libclient.la $(CHECK_LIBS)

@@ -5,7 +5,7 @@
  * (the sanitizer's word).
  */
 #include "tests/lib/failmalloc.h"
-#include "tests/unit/fake_daemon.h"
+#include "tests/unit/fake_ws.h"
 #include "tests/unit/unit.h"
 
 #include <reqivo/connection.h>
@@ -86,6 +86,19 @@ static bool answer(struct fake *fake, const struct rqv_frame_header *header, str
             fake_put_data(fake, header->id, body, 60);
         rqv_fields_add(&row, RQV_STR("trailer"), RQV_STR("value"));
         rqv_wire_encode_trailers(&fake->out, header->id, &row);
+        fake_put_done(fake, header->id, 0, REQIVO_SENT_YES);
+        return true;
+    case RQV_WIRE_WS_OPEN:
+        fake_put_opened(fake, header->id);
+        for (int i = 0; i < 20; i++)
+            fake_put_message(fake, header->id, WS_WHOLE, "a message of the server");
+        return true;
+    case RQV_WIRE_WS_DATA:
+        rqv_wire_encode_ws_data(&fake->out, header->id, header->flags, payload);
+        rqv_wire_encode_credit(&fake->out, header->id, header->length + RQV_WS_DATA_COST);
+        return true;
+    case RQV_WIRE_WS_CLOSE:
+        fake_put_close(fake, header->id, 1000, 0, 0);
         fake_put_done(fake, header->id, 0, REQIVO_SENT_YES);
         return true;
     default:
@@ -346,11 +359,64 @@ static void run_objects(void *arg)
     ck_assert_int_eq(count.taken, count.completed);
 }
 
+static void run_websocket(void *arg)
+{
+    static char bytes[100000];
+    struct reqivo_websocket_options options = {.callbacks = &seen_callbacks};
+    struct fake *fake = arg;
+    struct reqivo_client *client = NULL;
+    struct ws_seen seen = {.free_at = WS_ON_CLOSE, .put_off = 1};
+    struct reqivo_request *request = NULL;
+
+    if (reqivo_open(fake->path, &client) < 0)
+        return;
+    options.userdata = &seen;
+    if (reqivo_request_new("GET", "ws://example.org/", &request) == 0 &&
+        reqivo_websocket_open(client, &request, &options, &seen.ws) == 0) {
+        (void)!reqivo_websocket_send(seen.ws, REQIVO_BINARY, bytes, sizeof bytes);
+        for (int i = 0; i < 30 && seen.ws && seen.messages < 21 && !seen.closed; i++) {
+            (void)!reqivo_client_wait(client, 20);
+            (void)!reqivo_websocket_resume(seen.ws);
+        }
+        (void)!reqivo_websocket_close(seen.ws, 1000, "bye");
+        for (int i = 0; i < 30 && reqivo_client_pending(client) > 0; i++)
+            (void)!reqivo_client_wait(client, 20);
+        if (seen.closed == 0)
+            reqivo_websocket_free(seen.ws);
+    }
+    reqivo_request_free(request);
+    reqivo_close(client);
+}
+
+static void run_websocket_sync(void *arg)
+{
+    static char bytes[100000];
+    struct fake *fake = arg;
+    struct reqivo_client *client = NULL;
+    struct reqivo_websocket *ws = NULL;
+    struct reqivo_request *request = NULL;
+    struct reqivo_message message;
+
+    if (reqivo_open(fake->path, &client) < 0)
+        return;
+    if (reqivo_request_new("GET", "ws://example.org/", &request) == 0 &&
+        reqivo_websocket_open(client, &request, NULL, &ws) == 0) {
+        int r = reqivo_websocket_send(ws, REQIVO_BINARY, bytes, sizeof bytes);
+        for (int i = 0; i < 21 && r == 0; i++)
+            r = reqivo_websocket_receive(ws, 1000, &message);
+        (void)!reqivo_websocket_close(ws, 1000, NULL);
+    }
+    reqivo_websocket_free(ws);
+    reqivo_request_free(request);
+    reqivo_close(client);
+}
+
 static void run_failing(const char *name, failmalloc_fn *scenario)
 {
     struct fake fake;
 
     fake_start(&fake);
+    fake.caps = RQV_CAP_WEBSOCKET;
     fake.child = fork();
     if (fake.child == 0)
         serve_for_ever(&fake);
@@ -385,12 +451,24 @@ START_TEST(sync_without_memory)
 }
 END_TEST
 
+START_TEST(websocket_without_memory)
+{
+    run_failing("websocket", run_websocket);
+}
+END_TEST
+
+START_TEST(websocket_sync_without_memory)
+{
+    run_failing("websocket sync", run_websocket_sync);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("client_alloc");
 
     UNIT_TCASE(s, "failmalloc", async_without_memory, loss_without_memory, sync_without_memory,
-               objects_without_memory);
+               objects_without_memory, websocket_without_memory, websocket_sync_without_memory);
     return s;
 }
 

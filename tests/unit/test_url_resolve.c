@@ -106,7 +106,7 @@ static void resolves(const char *base, const char *reference, const char *target
                   (int)rqv_url_resolve(b, r, out, 4096), out);
     free(out);
     for (size_t size = 0; size < len; size++) {
-        out = malloc(size);
+        out = malloc(size + 1); /* never 0 */
         ck_assert_int_eq(rqv_url_resolve(b, r, out, size), REQIVO_E_URL);
         free(out);
     }

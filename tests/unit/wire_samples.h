@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_SAMPLES_FRAMES 5
+#define WIRE_SAMPLES_FRAMES 6
 
 struct wire_sample {
     const char *name; /* golden/NAME.hex */
