@@ -53,7 +53,16 @@ static void deliver_piece(struct reqivo_client *client, struct rqv_exchange *x)
     }
 }
 
-/* One row of a QUERY: names and values as C strings in one buffer on the stack. */
+/* Lines of cookies have tabs, which rqv_copy_text() does not let pass. */
+static void copy_value(char *to, struct rqv_str text)
+{
+    rqv_copy_text(to, text.len + 1, text);
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] == '\t')
+            to[i] = '\t';
+}
+
+/* One row of a QUERY or an OPERATE: names and values as C strings in one block. */
 static int deliver_row(struct rqv_exchange *x)
 {
     const struct reqivo_request *request = RQV_REQUEST_OF(x);
@@ -76,7 +85,7 @@ static int deliver_row(struct rqv_exchange *x)
             rqv_copy_text(at, fields.at[i].name.len + 1, fields.at[i].name);
             at += fields.at[i].name.len + 1;
             values[i] = at;
-            rqv_copy_text(at, fields.at[i].value.len + 1, fields.at[i].value);
+            copy_value(at, fields.at[i].value);
             at += fields.at[i].value.len + 1;
         }
     }

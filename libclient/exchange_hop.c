@@ -21,6 +21,21 @@ static int rewind_body(struct reqivo_client *client, struct rqv_exchange *x)
     return 0;
 }
 
+/* What the head of a PROCEED says of the body: that of the first request, or none. What a hook gave its hop
+ * is of no account. */
+static void set_body(const struct reqivo_request *request, struct rqv_request_head *head)
+{
+    struct rqv_request_head whole RQV_UNINIT; /* rqv_request_head() sets it */
+
+    head->flags &= ~(RQV_REQ_HAS_BODY | RQV_REQ_CHUNKED);
+    head->body_length = 0;
+    if (!request)
+        return;
+    rqv_request_head(request, &whole);
+    head->flags |= whole.flags & (RQV_REQ_HAS_BODY | RQV_REQ_CHUNKED);
+    head->body_length = whole.body_length;
+}
+
 void rqv_exchange_proceed(struct reqivo_client *client, struct rqv_exchange *x)
 {
     const struct reqivo_request *request = RQV_REQUEST_OF(x);
@@ -30,12 +45,7 @@ void rqv_exchange_proceed(struct reqivo_client *client, struct rqv_exchange *x)
 
     if (r == 0) {
         rqv_request_head(x->hop, &head);
-        if (again) {
-            struct rqv_request_head whole RQV_UNINIT;
-            rqv_request_head(request, &whole);
-            head.flags |= whole.flags & (RQV_REQ_HAS_BODY | RQV_REQ_CHUNKED);
-            head.body_length = whole.body_length;
-        }
+        set_body(again ? request : NULL, &head);
         r = rqv_secret_reserve(&client->channel.out, RQV_WIRE_HEADER + rqv_request_head_size(x->hop));
     }
     if (r == 0)

@@ -19,8 +19,6 @@
 
 enum { STATUS_NOT_MODIFIED = 304 };
 
-#define DEFAULT_MAX_BODY ((uint64_t)64 * 1024 * 1024)
-
 struct frame {
     const struct rqv_frame_header *header;
     struct rqv_str payload;
@@ -111,7 +109,7 @@ static uint64_t max_body_of(const struct reqivo_request *request)
 {
     if (request->max_body != UINT64_MAX)
         return request->max_body;
-    return request->on_body ? UINT64_MAX : DEFAULT_MAX_BODY;
+    return request->on_body ? UINT64_MAX : RQV_BODY_DEFAULT_MAX;
 }
 
 /* The head of a redirect that is followed: it goes into the history. */

@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define RQV_BODY_DEFAULT_MAX ((uint64_t)64 * 1024 * 1024) /* of a response in memory */
+
 enum rqv_body_kind { RQV_BODY_NONE, RQV_BODY_MEMORY, RQV_BODY_FILE, RQV_BODY_CALLBACK };
 
 struct rqv_body {

@@ -38,3 +38,29 @@ doc_examples_ws_echo_async_SOURCES = doc/examples/ws_echo_async.c
 doc_examples_ws_echo_async_LDADD = libreqivo-client.la
 doc_examples_ws_echo_sync_SOURCES = doc/examples/ws_echo_sync.c
 doc_examples_ws_echo_sync_LDADD = libreqivo-client.la
+
+# Sessions, requests, connections and pools, twice each.
+doc_object_examples = doc/examples/connection_async doc/examples/connection_sync doc/examples/pool_async doc/examples/pool_sync \
+	doc/examples/request_async doc/examples/request_sync doc/examples/session_async doc/examples/session_sync \
+	doc/examples/ten_lines doc/examples/ten_lines_async
+check_PROGRAMS += $(doc_object_examples)
+doc_examples_connection_async_SOURCES = doc/examples/connection_async.c
+doc_examples_connection_async_LDADD = libreqivo-client.la
+doc_examples_connection_sync_SOURCES = doc/examples/connection_sync.c
+doc_examples_connection_sync_LDADD = libreqivo-client.la
+doc_examples_pool_async_SOURCES = doc/examples/pool_async.c
+doc_examples_pool_async_LDADD = libreqivo-client.la
+doc_examples_pool_sync_SOURCES = doc/examples/pool_sync.c
+doc_examples_pool_sync_LDADD = libreqivo-client.la
+doc_examples_request_async_SOURCES = doc/examples/request_async.c
+doc_examples_request_async_LDADD = libreqivo-client.la
+doc_examples_request_sync_SOURCES = doc/examples/request_sync.c
+doc_examples_request_sync_LDADD = libreqivo-client.la
+doc_examples_session_async_SOURCES = doc/examples/session_async.c
+doc_examples_session_async_LDADD = libreqivo-client.la
+doc_examples_session_sync_SOURCES = doc/examples/session_sync.c
+doc_examples_session_sync_LDADD = libreqivo-client.la
+doc_examples_ten_lines_SOURCES = doc/examples/ten_lines.c
+doc_examples_ten_lines_LDADD = libreqivo-client.la
+doc_examples_ten_lines_async_SOURCES = doc/examples/ten_lines_async.c
+doc_examples_ten_lines_async_LDADD = libreqivo-client.la

@@ -14,13 +14,14 @@
 #include <errno.h>
 #include <reqivo/request.h>
 #include <reqivo/response.h>
+#include <reqivo/session.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { REQUESTS = 6 };
+enum { QUERY = 5, STATISTICS = 8, REQUESTS = 9 };
 
 struct program {
     struct reqivo_client *client;
@@ -92,6 +93,44 @@ static void on_row(size_t count, const char *const names[], const char *const va
         demand(strlen(names[i]) + strlen(values[i]) < RQV_WIRE_HEAD_MAX);
 }
 
+/* Names what goes out for what its hop number is odd, and refuses the fifth. */
+static int on_before(struct reqivo_client *client, struct reqivo_request *request, unsigned hop,
+                     void *userdata)
+{
+    char url[64];
+
+    (void)client, (void)userdata;
+    demand(reqivo_request_url(request, url, sizeof url) > 0);
+    if (hop % 2 == 1)
+        demand(reqivo_request_set_field(request, "X-Hop", "odd") <= 0);
+    return hop == 5;
+}
+
+static int on_after(struct reqivo_client *client, struct reqivo_response *response, void *userdata)
+{
+    (void)client, (void)userdata;
+    for (size_t i = 0; i < reqivo_response_hop_count(response); i++)
+        demand(reqivo_response_hop_status(response, i) >= 100 && *reqivo_response_hop_url(response, i));
+    return reqivo_response_status(response) == 598;
+}
+
+/* Those that follow redirects: 8 with hooks, 10 of a session (whose jar has 9) with a body, and the
+ * statistics of a pool, 11. */
+static void make_others(struct program *program, struct reqivo_request *r[])
+{
+    struct reqivo_session *session = NULL;
+
+    demand(reqivo_request_new("GET", "https://a/", &r[6]) == 0);
+    reqivo_request_set_redirects(r[6], 6);
+    reqivo_request_set_hooks(r[6], on_before, on_after, program);
+    demand(reqivo_session_new(program->client, &session) == 0);
+    demand(reqivo_session_request(session, "POST", "https://a/", &r[7]) == 0);
+    reqivo_request_set_body(r[7], "body", 4);
+    reqivo_session_free(session);
+    demand(reqivo_request_new("GET", "https://a/", &r[STATISTICS]) == 0);
+    rqv_request_operate(r[STATISTICS], RQV_OP_POOL_STATS, 0, NULL);
+}
+
 /* One of each kind; ids 1, 2, 3, 5 (its certificates have 4), 6, 7. */
 static void start(struct program *program)
 {
@@ -112,8 +151,9 @@ static void start(struct program *program)
     reqivo_request_set_max_body(r[4], 10);
     r[5] = rqv_request_new_query(RQV_QUERY_STATUS, on_row, program);
     demand(r[5] != NULL);
+    make_others(program, r);
     for (int i = 0; i < REQUESTS; i++) {
-        reqivo_done_fn fn = i == REQUESTS - 1 ? on_query_done : on_done;
+        reqivo_done_fn fn = i == QUERY || i == STATISTICS ? on_query_done : on_done;
         demand(reqivo_submit(program->client, &r[i], fn, &program->completed[i], &program->id[i]) == 0);
     }
 }

@@ -106,6 +106,16 @@ def test_manual():
         ok(values == said, f'{setting}: the manual has the values', f'{values} and {said}')
 
 
+def test_table_of_defaults():
+    """The last column of the table in reqivo_session(3) names settings with their defaults."""
+    with open(os.path.join(SRC, 'doc', 'man', 'reqivo_session.3'), encoding='utf-8') as f:
+        told = dict(re.findall(r'^\.It .* Ta ([a-z]+\.[a-z_]+) (\S+)$', f.read(), re.M))
+    dumped = dumped_table(reqivod('--dump-config', '--config', '/dev/null').stdout)
+    ok(len(told) > 5, 'reqivo_session(3) names settings', told)
+    for setting, default in told.items():
+        ok(dumped.get(setting) == default, f'{setting}: reqivo_session(3) has the default', f'{default} and {dumped.get(setting)}')
+
+
 def test_dump_reads_back():
     first = reqivod('--dump-config', '--config', '/dev/null').stdout
     second = with_config(first, '--dump-config').stdout
@@ -182,6 +192,7 @@ def test_options():
 
 def main():
     test_manual()
+    test_table_of_defaults()
     test_dump_reads_back()
     test_errors()
     test_files()

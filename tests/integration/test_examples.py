@@ -14,6 +14,9 @@ SIX = ('six_lines', 'six_lines_async')
 POST = ('sync_post_file', 'async_post_file')
 ERRORS = ('sync_errors', 'async_errors')
 STREAM = ('sync_stream_to_file', 'async_stream_to_file')
+REQUEST = ('request_sync', 'request_async')
+SESSION = ('session_sync', 'session_async')
+TEN = ('ten_lines', 'ten_lines_async')
 BIG = bytes(range(256)) * 20000
 
 
@@ -73,9 +76,29 @@ class Examples:
         rt.contains(done.stdout, b'E_CONNECT in phase connect')
         rt.contains(done.stdout, b'repeating it is safe')
 
+    def request(self, name):
+        done = self.run(name, self.origin.url('/echo'))
+        rt.equal(done.returncode, 0, done.stderr.decode() + done.stdout.decode())
+        for text in (b'POST /echo HTTP/1.1', b'content-type: application/json', b'{"name": "value"}'):
+            rt.contains(done.stdout.lower(), text.lower())
+        rt.equal(self.run(name, f'http://127.0.0.1:{rt.free_port()}/').returncode, 1)
+
+    def session(self, name):
+        done = self.run(name, self.origin.url('/'), 'token', 'echo', 'echo?2')
+        rt.equal(done.returncode, 0, done.stderr.decode() + done.stdout.decode())
+        for text in (b'echo: 200 after 0 redirects', b'echo?2: 200', b'GET /echo HTTP/1.1', b'authorization: bearer token'):
+            rt.contains(done.stdout.lower(), text.lower())
+
+    def ten(self, name):
+        done = self.run(name, self.origin.url('/'), 'echo')
+        rt.equal(done.returncode, 0, done.stderr.decode())
+        rt.contains(done.stdout.lower(), b'authorization: basic dxnlcjpwyxnzd29yza==')
+        done = self.run(name, 'http://localhost/', 'x', socket=self.place.path('nobody.sock'))
+        rt.equal(done.returncode, 0, 'without a daemon nothing crashes')
+
     def complete(self):
-        """No example is forgotten here; test_websocket.py runs the echo clients."""
-        names = {name[:-2] for name in os.listdir(os.path.join(rt.srcdir(), 'doc', 'examples')) if name.endswith('.c') and not name.startswith('ws_')}
+        """No example is forgotten here; test_websocket.py runs the echo clients, and connections and pools wait for the daemon."""
+        names = {name[:-2] for name in os.listdir(os.path.join(rt.srcdir(), 'doc', 'examples')) if name.endswith('.c') and not name.startswith(('ws_', 'connection_', 'pool_'))}
         rt.equal(names - self.ran, set(), 'examples that did not run')
 
 
@@ -93,6 +116,12 @@ def main():
             tap.case(f'{name}: the file arrives', examples.post, name)
         for name in STREAM:
             tap.case(f'{name}: the body is in the file, and a 404 is a failure', examples.stream, name)
+        for name in REQUEST:
+            tap.case(f'{name}: JSON arrives', examples.request, name)
+        for name in SESSION:
+            tap.case(f'{name}: one base and one token', examples.session, name)
+        for name in TEN:
+            tap.case(f'{name}: credentials, and no crash without a daemon', examples.ten, name)
         for name in ERRORS:
             tap.case(f'{name}: what it says', examples.errors, name)
         tap.case('all examples ran', examples.complete)

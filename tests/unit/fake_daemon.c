@@ -162,6 +162,67 @@ struct rqv_request_head fake_request(struct fake *fake, uint64_t *ret_id)
     return head;
 }
 
+struct rqv_request_head fake_proceed(struct fake *fake, uint64_t *ret_id)
+{
+    static struct rqv_request_head head;
+    const char *why = "";
+
+    *ret_id = fake_expect(fake, RQV_WIRE_PROCEED);
+    ck_assert_msg(rqv_wire_decode_request(fake->payload, &head, &why) == 0, "%s", why);
+    return head;
+}
+
+struct rqv_operation fake_operation(struct fake *fake, uint64_t *ret_id)
+{
+    static struct rqv_operation operation;
+    const char *why = "";
+
+    *ret_id = fake_expect(fake, RQV_WIRE_OPERATE);
+    ck_assert_msg(rqv_wire_decode_operation(fake->payload, &operation, &why) == 0, "%s", why);
+    return operation;
+}
+
+const char *fake_field(const struct rqv_request_head *head, const char *name)
+{
+    static char value[256];
+    const struct rqv_field *field = rqv_fields_get(&head->fields, rqv_str_from(name), 0);
+
+    snprintf(value, sizeof value, "%.*s", field ? (int)field->value.len : 0, field ? field->value.ptr : "");
+    return value;
+}
+
+void fake_put_redirect(struct fake *fake, uint64_t id, int status, const char *location)
+{
+    static struct rqv_response_head head;
+
+    head = (struct rqv_response_head){
+        .status = (uint16_t)status, .minor = 1, .content_length = 0, .address = RQV_STR("192.0.2.1:80")};
+    head.time_us[RQV_TIME_FIRST] = 77;
+    rqv_fields_add(&head.fields, RQV_STR("Location"), rqv_str_from(location));
+    ck_assert_int_eq(rqv_wire_encode_response(&fake->out, id, RQV_FLAG_MORE, &head), 0);
+}
+
+void fake_put_hop(struct fake *fake, uint64_t id, unsigned flags, const char *method, const char *url)
+{
+    static struct rqv_hop hop;
+
+    hop =
+        (struct rqv_hop){.flags = (uint16_t)flags, .method = rqv_str_from(method), .url = rqv_str_from(url)};
+    if (flags & RQV_HOP_WAITS)
+        rqv_fields_add(&hop.fields, RQV_STR("X-Hop"), RQV_STR("as it was"));
+    ck_assert_int_eq(rqv_wire_encode_hop(&fake->out, id, &hop), 0);
+}
+
+void fake_put_row(struct fake *fake, uint64_t id, const char *const pairs[])
+{
+    static struct rqv_fields row;
+
+    row.count = 0;
+    for (size_t i = 0; pairs[i]; i += 2)
+        rqv_fields_add(&row, rqv_str_from(pairs[i]), rqv_str_from(pairs[i + 1]));
+    ck_assert_int_eq(rqv_wire_encode_info(&fake->out, id, &row), 0);
+}
+
 void fake_put_hello(struct fake *fake)
 {
     const struct rqv_hello hello = {.magic = RQV_WIRE_MAGIC,

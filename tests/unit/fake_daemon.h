@@ -42,10 +42,19 @@ uint64_t fake_expect(struct fake *fake, enum rqv_wire_type type);
 bool fake_poll(struct fake *fake);
 void fake_expect_eof(struct fake *fake);
 struct rqv_request_head fake_request(struct fake *fake, uint64_t *ret_id); /* views of the last payload */
+struct rqv_request_head fake_proceed(struct fake *fake, uint64_t *ret_id);
+struct rqv_operation fake_operation(struct fake *fake, uint64_t *ret_id);
+/* The value of a field of that head, "" when there is none, until the next call. */
+const char *fake_field(const struct rqv_request_head *head, const char *name);
 
 /* These queue; fake_flush() sends. */
 void fake_put_hello(struct fake *fake);
 void fake_put_response(struct fake *fake, uint64_t id, int status, int64_t length);
+void fake_put_redirect(struct fake *fake, uint64_t id, int status, const char *location); /* with MORE */
+/* WAITS gives the hop one field, X-Hop. */
+void fake_put_hop(struct fake *fake, uint64_t id, unsigned flags, const char *method, const char *url);
+/* A row of name, value, ..., NULL. */
+void fake_put_row(struct fake *fake, uint64_t id, const char *const pairs[]);
 void fake_put_data(struct fake *fake, uint64_t id, const void *bytes, size_t size);
 void fake_put_done(struct fake *fake, uint64_t id, int code, int sent);
 void fake_put_goaway(struct fake *fake, int code, size_t count, const uint64_t *ids);

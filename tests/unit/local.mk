@@ -115,6 +115,15 @@ tests_unit_test_client_stream_SOURCES = tests/unit/test_client_stream.c $(client
 tests_unit_test_client_stream_LDADD = libclient.la $(CHECK_LIBS)
 tests_unit_test_client_sync_SOURCES = tests/unit/test_client_sync.c $(client_test_sources)
 tests_unit_test_client_sync_LDADD = libclient.la $(EV_LIBS) $(CHECK_LIBS)
+client_object_tests = tests/unit/test_client_session tests/unit/test_client_hops tests/unit/test_client_objects
+check_PROGRAMS += $(client_object_tests)
+TESTS += $(client_object_tests)
+tests_unit_test_client_session_SOURCES = tests/unit/test_client_session.c $(client_test_sources)
+tests_unit_test_client_session_LDADD = libclient.la $(CHECK_LIBS)
+tests_unit_test_client_hops_SOURCES = tests/unit/test_client_hops.c $(client_test_sources)
+tests_unit_test_client_hops_LDADD = libclient.la $(CHECK_LIBS)
+tests_unit_test_client_objects_SOURCES = tests/unit/test_client_objects.c $(client_test_sources)
+tests_unit_test_client_objects_LDADD = libclient.la $(CHECK_LIBS)
 
 # daemon/net
 net_tests = tests/unit/test_dial tests/unit/test_policy tests/unit/test_resolver tests/unit/test_stream \

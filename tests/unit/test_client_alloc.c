@@ -8,6 +8,10 @@
 #include "tests/unit/fake_ws.h"
 #include "tests/unit/unit.h"
 
+#include <reqivo/connection.h>
+#include <reqivo/helpers.h>
+#include <reqivo/pool.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,6 +43,7 @@ static bool next_frame(struct fake *fake, struct rqv_frame_header *header, struc
 static bool answer(struct fake *fake, const struct rqv_frame_header *header, struct rqv_str payload)
 {
     static struct rqv_request_head head;
+    static struct rqv_operation operation;
     struct rqv_fields row = {.count = 0};
     char body[65];
     const char *why;
@@ -52,11 +57,29 @@ static bool answer(struct fake *fake, const struct rqv_frame_header *header, str
         rqv_wire_encode_info(&fake->out, header->id, &row);
         fake_put_done(fake, header->id, 0, REQIVO_SENT_NO);
         return true;
+    case RQV_WIRE_OPERATE:
+        if (rqv_wire_decode_operation(payload, &operation, &why) < 0)
+            return false;
+        if (operation.verb != RQV_OP_SESSION_OPEN) {
+            fake_put_row(fake, header->id, (const char *const[]){"cookie", "a\tline", NULL});
+            fake_put_done(fake, header->id, 0, REQIVO_SENT_NO);
+        }
+        return true;
     case RQV_WIRE_REQUEST:
         if (rqv_wire_decode_request(payload, &head, &why) < 0)
             return false;
         if (rqv_str_eq(head.url, RQV_STR("http://example.org/die")))
             return false;
+        if (head.redirect_max > 0) {
+            bool waits = head.flags & (RQV_REQ_ASK | RQV_REQ_HAS_BODY), again = head.flags & RQV_REQ_HAS_BODY;
+            fake_put_redirect(fake, header->id, 307, "/next");
+            fake_put_hop(fake, header->id, (waits ? RQV_HOP_WAITS : 0) | (again ? RQV_HOP_BODY : 0), "GET",
+                         "http://example.org/next");
+            if (waits)
+                return true; /* the rest answers PROCEED */
+        }
+        /* fallthrough */
+    case RQV_WIRE_PROCEED:
         snprintf(body, sizeof body, "%060d", 7);
         fake_put_response(fake, header->id, 200, -1);
         for (int i = 0; i < 100; i++)
@@ -243,6 +266,99 @@ static void run_sync(void *arg)
     reqivo_close(client);
 }
 
+/* ---- sessions, pools, connections, files ---- */
+
+static int on_before(struct reqivo_client *client, struct reqivo_request *request, unsigned hop,
+                     void *userdata)
+{
+    (void)client, (void)hop, (void)userdata;
+    return reqivo_request_set_field(request, "X-Hop", "a value that is longer than what was there before");
+}
+
+static int on_after(struct reqivo_client *client, struct reqivo_response *response, void *userdata)
+{
+    (void)client, (void)userdata;
+    reqivo_response_set_field(response, "X-After", "1");
+    return 0;
+}
+
+static void on_cookie(const char *line, void *userdata)
+{
+    (void)line, (void)userdata;
+}
+
+static void use_session(struct reqivo_client *client, const char *path, struct count *count)
+{
+    static const char *const lines[] = {"a\tline", "another\tline"};
+    struct reqivo_session *session = NULL;
+    struct reqivo_request *request = NULL;
+    struct reqivo_form *form = NULL;
+
+    if (reqivo_session_new(client, &session) < 0)
+        return;
+    reqivo_session_set_base_url(session, "http://example.org/");
+    reqivo_session_set_field(session, "X-Field", "value");
+    reqivo_session_set_basic(session, "user", "password");
+    reqivo_session_set_bearer(session, "token");
+    count->taken += reqivo_session_get_async(session, "one", on_done, count) == 0;
+    reqivo_session_set_hooks(session, on_before, on_after, NULL);
+    if (reqivo_form_new(&form) == 0) {
+        reqivo_form_add(form, "name", "value");
+        const struct reqivo_content content = reqivo_form_content(form);
+        count->taken += reqivo_session_post_async(session, "two", &content, on_done, count) == 0;
+    }
+    reqivo_form_free(form);
+    if (reqivo_session_request(session, "GET", "three", &request) == 0)
+        reqivo_request_set_save(request, path, NULL, NULL);
+    start(client, request, count);
+    count->taken += reqivo_session_add_cookies_async(session, lines, 2, on_done, count) == 0;
+    count->taken += reqivo_session_list_cookies_async(session, on_cookie, on_done, count) == 0;
+    count->taken += reqivo_session_clear_cookies_async(session, on_done, count) == 0;
+    reqivo_session_free(session);
+}
+
+static void use_pool(struct reqivo_client *client, struct count *count)
+{
+    struct reqivo_connection *connection = NULL;
+    struct reqivo_request *request = NULL;
+    struct reqivo_pool *pool = NULL;
+
+    if (reqivo_pool_new(client, "http://example.org/", &pool) == 0) {
+        count->taken += reqivo_pool_prewarm_async(pool, 2, on_done, count) == 0;
+        count->taken += reqivo_pool_stats_async(pool, on_done, count) == 0;
+    }
+    reqivo_pool_free(pool);
+    if (reqivo_request_new("GET", "http://example.org/", &request) == 0)
+        count->taken += reqivo_connection_acquire_async(client, &request, on_done, count, &connection) == 0;
+    reqivo_request_free(request);
+    request = NULL;
+    if (connection && reqivo_request_new("GET", "http://example.org/", &request) == 0)
+        reqivo_request_set_connection(request, connection);
+    start(client, request, count);
+    if (connection)
+        count->taken += reqivo_connection_release_async(&connection, on_done, count) == 0;
+    reqivo_connection_close(connection);
+}
+
+static void run_objects(void *arg)
+{
+    struct fake *fake = arg;
+    struct reqivo_client *client = NULL;
+    struct count count = {0};
+    char path[96];
+
+    if (reqivo_open(fake->path, &client) < 0)
+        return;
+    snprintf(path, sizeof path, "%s/file", fake->folder);
+    use_session(client, path, &count);
+    use_pool(client, &count);
+    for (int i = 0; i < 40 && reqivo_client_pending(client) > 0; i++)
+        (void)!reqivo_client_wait(client, 50);
+    reqivo_close(client);
+    unlink(path);
+    ck_assert_int_eq(count.taken, count.completed);
+}
+
 static void run_websocket(void *arg)
 {
     static char bytes[100000];
@@ -323,6 +439,12 @@ START_TEST(loss_without_memory)
 }
 END_TEST
 
+START_TEST(objects_without_memory)
+{
+    run_failing("client objects", run_objects);
+}
+END_TEST
+
 START_TEST(sync_without_memory)
 {
     run_failing("client sync", run_sync);
@@ -346,7 +468,7 @@ static Suite *suite(void)
     Suite *s = suite_create("client_alloc");
 
     UNIT_TCASE(s, "failmalloc", async_without_memory, loss_without_memory, sync_without_memory,
-               websocket_without_memory, websocket_sync_without_memory);
+               objects_without_memory, websocket_without_memory, websocket_sync_without_memory);
     return s;
 }
 
