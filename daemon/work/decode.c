@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int charge(void *owner, size_t bytes)
 {
@@ -65,6 +66,9 @@ void decode_free(struct decode **place)
     if (!decode)
         return;
     struct account *account = decode->account;
+    if (decode->trailers)
+        account_refund(account, ACCOUNT_MEMORY, decode->trailers->size);
+    free(decode->trailers);
     loop_task_drop(&decode->again);
     rqv_coding_free(decode->coding);
     queue_done(&decode->in);
@@ -96,6 +100,41 @@ int decode_take(struct decode *decode, bool last, uint8_t *out, size_t *len, str
     decode->busy = rc == RQV_CODING_HAVE_OUTPUT;
     queue_consume(&decode->in, flow.consumed);
     return rc;
+}
+
+static struct rqv_str copy(char **at, struct rqv_str s)
+{
+    char *to = *at;
+
+    if (s.len > 0)
+        memcpy(to, s.ptr, s.len);
+    *at += s.len;
+    return (struct rqv_str){to, s.len};
+}
+
+int decode_keep(struct decode *decode, const struct rqv_fields *trailers)
+{
+    size_t size = sizeof(struct decode_trailers);
+
+    for (size_t i = 0; i < trailers->count; i++)
+        size += trailers->at[i].name.len + trailers->at[i].value.len;
+    int rc = account_charge(decode->account, ACCOUNT_MEMORY, size);
+    if (rc < 0)
+        return rc;
+    struct decode_trailers *kept = malloc(size);
+    if (!kept) {
+        account_refund(decode->account, ACCOUNT_MEMORY, size);
+        return -ENOMEM;
+    }
+    char *at = kept->text;
+    kept->size = size;
+    kept->fields.count = 0;
+    for (size_t i = 0; i < trailers->count; i++) {
+        struct rqv_str name = copy(&at, trailers->at[i].name);
+        rqv_fields_add(&kept->fields, name, copy(&at, trailers->at[i].value));
+    }
+    decode->trailers = kept;
+    return 0;
 }
 
 bool decode_waits(const struct decode *decode)

@@ -20,6 +20,11 @@ struct decode {
     bool busy; /* there may be more output without more input */
     struct loop *loop;
     struct loop_task again; /* the owner's next turn, after its share of work */
+    struct decode_trailers {
+        size_t size;
+        struct rqv_fields fields;
+        char text[];
+    } * trailers; /* they came before all was given out; NULL: none */
 };
 
 /* `again` runs in a later turn, when decode_later() was called. 1: *ret_decode is made. 0: the fields name no
@@ -39,6 +44,8 @@ int decode_put(struct decode *decode, const uint8_t *bytes,
 /* One step into `out`, *len bytes at most, then as many as there are; `last`: nothing comes behind what was
  * put in. An enum rqv_coding_state, or a code with err filled. */
 int decode_take(struct decode *decode, bool last, uint8_t *out, size_t *len, struct rqv_err *err);
+/* Keeps trailers until the body has been given out: 0, REQIVO_E_LIMIT_MEMORY, -ENOMEM. */
+int decode_keep(struct decode *decode, const struct rqv_fields *trailers);
 /* Something waits: nothing more should be put in. */
 bool decode_waits(const struct decode *decode);
 void decode_later(struct decode *decode);

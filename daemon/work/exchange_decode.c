@@ -42,6 +42,17 @@ void exchange_decode_put(struct exchange *x, const uint8_t *bytes, size_t len)
         exchange_drive(x);
 }
 
+static enum answer tell_trailers(struct exchange *x)
+{
+    struct rqv_err err = {0};
+    int rc = x->decode->trailers ? x->sink->trailers(x, &x->decode->trailers->fields) : 0;
+
+    if (rc == 0)
+        return END;
+    rqv_err_set(&err, rc, REQIVO_PHASE_BODY, "the trailers could not be queued for the program");
+    return exchange_fail(x, &err);
+}
+
 /* One step. NEXT: another one may do more. */
 static enum answer decode_step(struct exchange *x, size_t room)
 {
@@ -62,7 +73,7 @@ static enum answer decode_step(struct exchange *x, size_t room)
         }
     }
     if (state == RQV_CODING_END)
-        return END;
+        return tell_trailers(x);
     return state == RQV_CODING_HAVE_OUTPUT ? NEXT : WAIT;
 }
 

@@ -14,6 +14,7 @@ static void exchange_release(struct exchange *x)
     loop_timer_stop(&x->timer);
     if (x->pool)
         pool_cancel(x->pool, &x->waiter);
+    pin_leave(&x->turn);
     queue_done(&x->head);
     queue_done(&x->body);
     rqv_list_remove(&x->body_node);
@@ -74,12 +75,15 @@ void exchange_abandon(struct exchange *x)
 
 /* ---- the retry rule: security.md B8 ---- */
 
+static bool is_break(const struct rqv_err *err)
+{
+    return err->code == REQIVO_E_RESET || err->code == REQIVO_E_EMPTY_RESPONSE ||
+           err->code == REQIVO_E_TLS_PROTOCOL || err->code == REQIVO_E_TRUNCATED;
+}
+
 static bool may_repeat(const struct exchange *x, const struct rqv_err *err)
 {
-    bool broke = err->code == REQIVO_E_RESET || err->code == REQIVO_E_EMPTY_RESPONSE ||
-                 err->code == REQIVO_E_TLS_PROTOCOL || err->code == REQIVO_E_TRUNCATED;
-
-    if (!broke || x->retried || x->got_head || !x->lease.conn || lease_seen(&x->lease))
+    if (!is_break(err) || x->turn.pin || x->retried || x->got_head || !x->lease.conn || lease_seen(&x->lease))
         return false;
     if (x->body_gone)
         return false;
@@ -94,8 +98,15 @@ void exchange_broken(struct exchange *x, const struct rqv_err *err)
         return;
     if (x->lease.conn && lease_written(&x->lease) && x->sent == REQIVO_SENT_NO)
         x->sent = REQIVO_SENT_UNKNOWN;
+    if (x->hopping && is_break(err)) { /* a redirect's body is of no interest */
+        exchange_hop_on(x);
+        exchange_drive(x);
+        return;
+    }
     if (!may_repeat(x, err)) {
         x->err = *err;
+        if (x->turn.pin && x->sent == REQIVO_SENT_NO)
+            x->err.code = REQIVO_E_CONNECTION_CLOSED;
         exchange_finish(x);
         return;
     }

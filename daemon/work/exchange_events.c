@@ -118,8 +118,12 @@ static void on_body(struct lease *lease, const uint8_t *bytes, size_t len, bool 
 static void on_trailers(struct lease *lease, const struct rqv_fields *trailers)
 {
     struct exchange *x = of_lease(lease);
-    int rc = x->hopping ? 0 : x->sink->trailers(x, trailers);
+    int rc = 0;
 
+    if (x->decode)
+        rc = decode_keep(x->decode, trailers); /* they go behind the body */
+    else if (!x->hopping)
+        rc = x->sink->trailers(x, trailers);
     if (rc < 0)
         exchange_cancel(x, rc, "the trailers could not be queued for the program");
 }

@@ -26,7 +26,7 @@ struct seen {
     char hop_method[16], hop_url[256];
     int status;
     uint8_t head_flags;
-    size_t body;
+    size_t body, before_trailers;
     char text[256]; /* the first bytes of the body */
     uint64_t credit;
     size_t room;
@@ -84,6 +84,7 @@ static inline int sink_trailers(struct exchange *x, const struct rqv_fields *fie
     struct seen *seen = x->owner;
 
     seen->trailers += (unsigned)fields->count;
+    seen->before_trailers = seen->body;
     return 0;
 }
 

@@ -26,7 +26,7 @@ struct client {
     struct peer *peer; /* only to be looked at while it lives */
     int fd;
     struct rqv_buf out, in;
-    unsigned hellos, begun, responses, dones, goaways, listed, infos, eof;
+    unsigned hellos, begun, responses, dones, goaways, listed, infos, hops, eof;
     unsigned done_of[IDS];
     uint64_t listed_ids[16];
     int code; /* of the last DONE */
@@ -157,6 +157,7 @@ static inline void take_frame(struct client *c, const struct rqv_frame_header *h
     c->begun += header->type == RQV_WIRE_BEGUN;
     c->responses += header->type == RQV_WIRE_RESPONSE;
     c->infos += header->type == RQV_WIRE_INFO;
+    c->hops += header->type == RQV_WIRE_HOP;
     if (header->type == RQV_WIRE_DATA)
         c->body += payload.len;
     if (header->type == RQV_WIRE_DONE) {

@@ -270,6 +270,34 @@ START_TEST(canceled_and_abandoned_in_the_middle)
 }
 END_TEST
 
+/* Trailers are behind the body, however long the program takes to read it. */
+START_TEST(trailers_come_behind_the_body)
+{
+    struct world *w = decode_open();
+    struct bytes body = coded(0, 300000, false);
+    int n;
+
+    set_reply("200 OK", "gzip", body);
+    free(reply.bytes);
+    reply.bytes = malloc(body.len + 512);
+    n = snprintf(reply.bytes, 512,
+                 "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n",
+                 body.len);
+    memcpy(reply.bytes + n, body.at, body.len);
+    reply.len = (size_t)n + body.len;
+    reply.len += (size_t)snprintf(reply.bytes + reply.len, 64, "\r\n0\r\nX-Sum: 1\r\n\r\n");
+    w->seen.room = 1000000;
+    begin(w, true);
+    finish(w);
+    check_code(w, 0, REQIVO_SENT_YES);
+    ck_assert_uint_eq(w->seen.body, 300000);
+    ck_assert_uint_eq(w->seen.trailers, 1);
+    ck_assert_uint_eq(w->seen.before_trailers, 300000);
+    free(body.at);
+    decode_close(w);
+}
+END_TEST
+
 static char asked[1024];
 
 static void keep_request(struct mini_conn *conn)
@@ -313,7 +341,8 @@ static Suite *suite(void)
     tcase_add_loop_test(none, what_has_nothing_to_decode, 0, sizeof plain / sizeof plain[0]);
     suite_add_tcase(s, none);
     UNIT_TCASE(s, "chain", a_full_queue_is_waited_for, rule_b4_chains_of_five_and_no_more,
-               rule_b9_1_decoders_are_charged_first, what_is_accepted_is_said_once);
+               rule_b9_1_decoders_are_charged_first, trailers_come_behind_the_body,
+               what_is_accepted_is_said_once);
     return s;
 }
 

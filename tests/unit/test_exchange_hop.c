@@ -537,6 +537,30 @@ static void half_a_redirect(struct mini_conn *conn)
     mini_say(conn, "HTTP/1.1 302 F\r\nLocation: /b\r\nContent-Length: 10\r\n\r\n12345");
 }
 
+static void cut_redirect(struct mini_conn *conn)
+{
+    if (strncmp(conn->in, "GET /a", 6) == 0) {
+        half_a_redirect(conn);
+        mini_end(conn);
+    } else {
+        mini_say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+}
+
+START_TEST(a_redirect_whose_body_is_cut)
+{
+    struct world *w = hop_open(NULL);
+
+    w->origin.on_whole = cut_redirect;
+    ask(w, "GET", "/a");
+    run(w);
+    check_code(w, 0, REQIVO_SENT_YES);
+    ck_assert_str_eq(w->seen.text, "ok");
+    ck_assert_uint_eq(w->origin.accepted, 2);
+    hop_close(w);
+}
+END_TEST
+
 START_TEST(canceled_while_a_redirect_drains)
 {
     struct world *w = hop_open(NULL);
@@ -615,8 +639,9 @@ static Suite *suite(void)
     UNIT_TCASE(s, "ask", a_program_that_is_asked_turns_the_hop, a_turn_is_judged_as_a_request,
                a_hop_that_waits_can_be_canceled, a_program_that_dies_in_mid_chain,
                while_a_hop_waits_only_the_total_time_runs, no_hop_waits);
-    UNIT_TCASE(s, "end", the_total_time_is_that_of_the_chain, canceled_while_a_redirect_drains,
-               rule_b8_1_each_hop_may_be_repeated_once, rule_b9_1_what_is_kept_is_charged_first);
+    UNIT_TCASE(s, "end", the_total_time_is_that_of_the_chain, a_redirect_whose_body_is_cut,
+               canceled_while_a_redirect_drains, rule_b8_1_each_hop_may_be_repeated_once,
+               rule_b9_1_what_is_kept_is_charged_first);
     return s;
 }
 

@@ -148,6 +148,35 @@ START_TEST(rule_b10_6_own_addresses)
 }
 END_TEST
 
+/* Whatever the configuration allows otherwise; what it denies stays denied. */
+START_TEST(rule_b3_5_what_may_follow_a_public_address)
+{
+    static const char *const refused[] = {
+        "127.0.0.1", "::1",         "10.0.0.1",        "192.168.1.1",   "100.64.0.1",
+        "fd00::1",   "169.254.1.1", "169.254.169.254", "fe80::1",       "0.0.0.0",
+        "224.0.0.1", "240.0.0.1",   "::ffff:10.0.0.1", "64:ff9b::a00:1"};
+    struct rqv_addr addr;
+
+    conf.loopback = 1;
+    conf.private_open = true;
+    add(conf.allow, &conf.allow_count, "10.0.0.0/8");
+    add(conf.allow, &conf.allow_count, "169.254.169.254");
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        const char *rule = NULL;
+        ck_assert_msg(rqv_addr_parse(refused[i], strlen(refused[i]), 80, &addr), "%s", refused[i]);
+        ck_assert_msg(policy_check_redirect(&conf, 1000, &addr, &rule) == REQIVO_E_REDIRECT_DENIED, "%s",
+                      refused[i]);
+        ck_assert_ptr_nonnull(strstr(rule, "redirect"));
+    }
+    const char *rule = NULL;
+    ck_assert(rqv_addr_parse("8.8.8.8", 7, 80, &addr));
+    ck_assert_int_eq(policy_check_redirect(&conf, 1000, &addr, &rule), 0);
+    add(conf.deny, &conf.deny_count, "8.8.8.0/24");
+    ck_assert_int_eq(policy_check_redirect(&conf, 1000, &addr, &rule), REQIVO_E_ADDRESS_DENIED);
+    ck_assert_uint_ne(policy_zones(&conf, 1000), POLICY_ZONES_REDIRECT);
+}
+END_TEST
+
 START_TEST(zones_of_a_user)
 {
     uint32_t open = 1u << RQV_ZONE_PUBLIC | 1u << RQV_ZONE_PRIVATE;
@@ -223,6 +252,7 @@ static Suite *suite(void)
     tcase_add_test(t, rule_b10_6_private);
     tcase_add_test(t, rule_b10_6_lists);
     tcase_add_test(t, rule_b10_6_own_addresses);
+    tcase_add_test(t, rule_b3_5_what_may_follow_a_public_address);
     tcase_add_test(t, zones_of_a_user);
     tcase_add_test(t, rule_b7_2_insecure);
     tcase_add_test(t, international_names);
