@@ -19,6 +19,7 @@ LIBRARY = 'lib/libreqivo-client.so'
 FILES = {
     'bin/reqivo': 0o755, 'bin/reqivoctl': 0o755, 'sbin/reqivod': 0o755,
     'include/reqivo/client.h': 0o644, 'include/reqivo/error.h': 0o644, 'include/reqivo/request.h': 0o644,
+    'include/reqivo/connection.h': 0o644, 'include/reqivo/helpers.h': 0o644, 'include/reqivo/pool.h': 0o644, 'include/reqivo/session.h': 0o644,
     'include/reqivo/response.h': 0o644, 'include/reqivo/websocket.h': 0o644, 'include/reqivo/adapters/libev.h': 0o644,
     'lib/pkgconfig/reqivo-client.pc': 0o644, f'{LIBRARY}.0.0.0': 0o755, 'lib/libreqivo-client.la': 0o755,
     'lib/systemd/system/reqivod.service': 0o644, 'lib/systemd/system/reqivod.socket': 0o644, 'lib/sysusers.d/reqivo.conf': 0o644,
