@@ -163,11 +163,13 @@ START_TEST(too_large_and_too_many)
     memset(value, 'v', sizeof value - 1);
     open_with(NULL);
     ck_assert_int_eq(reqivo_request_add_field(request, "X-Large", value), 0);
-    while (reqivo_request_add_field(request, "X", "") == 0) /* WS_OPEN has more in it than REQUEST */
+    while ((r = reqivo_request_add_field(request, "X", "")) == 0)
         ;
-    ck_assert_int_eq(reqivo_websocket_open(client, &request, &options, &ws), REQIVO_E_LIMIT_HEAD);
-    ck_assert_ptr_nonnull(request);
-    reqivo_request_free(request);
+    ck_assert_int_eq(r, REQIVO_E_LIMIT_HEAD); /* of the builder: what it takes fits into WS_OPEN, too */
+    ck_assert_int_eq(reqivo_websocket_open(client, &request, &options, &ws), 0);
+    ck_assert_ptr_null(request);
+    reqivo_websocket_free(ws);
+    r = 0;
     for (int i = 0; i < RQV_WIRE_IN_FLIGHT_MAX && r == 0; i++) {
         request = ws_request();
         r = reqivo_websocket_open(client, &request, &options, &all[i]);
