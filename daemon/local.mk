@@ -58,4 +58,5 @@ libreqivod_la_SOURCES += \
 	daemon/net/resolver_ares.c daemon/net/resolver_cache.c daemon/net/resolver_system.c \
 	daemon/net/stream.c daemon/net/stream.h daemon/net/stream_internal.h daemon/net/stream_tls.c \
 	daemon/net/tls.c daemon/net/tls.h daemon/net/tls_internal.h \
+	daemon/net/tls_about.c \
 	daemon/net/tls_cert.c daemon/net/tls_check.c daemon/net/tls_ticket.c daemon/net/tls_trust.c

@@ -35,11 +35,13 @@ struct dial {
     /* from the params */
     struct account *account; /* borrowed */
     bool use_tls, verify, is_literal;
+    uint16_t tls_min, tls_max;
     uint32_t tls_timeout_ms;
     uint64_t connect_deadline_us;
     struct trust *trust; /* a reference */
-    struct rqv_str key;  /* these two lie behind the dial */
-    const char *host;
+    struct rqv_str key;  /* this and the names lie behind the dial */
+    const char *host;    /* whom the certificate must name */
+    const char *to;      /* what is resolved: the route's, or the host */
 };
 
 /* ---- states ---- */
@@ -134,6 +136,8 @@ static int stream_make(struct dial *dial)
             .host = dial->host,
             .host_is_addr = dial->is_literal,
             .key = dial->key,
+            .min_version = dial->tls_min,
+            .max_version = dial->tls_max,
         };
 
         ssl = tls_ssl_new(dial->net->tls, &params, err);
@@ -243,7 +247,7 @@ static void on_deadline(void *owner)
     const struct race *race = &dial->race;
 
     if (dial->state == DIAL_RESOLVE) {
-        rqv_err_set(err, REQIVO_E_TIMEOUT_RESOLVE, REQIVO_PHASE_DNS, "%s: no answer in time", dial->host);
+        rqv_err_set(err, REQIVO_E_TIMEOUT_RESOLVE, REQIVO_PHASE_DNS, "%s: no answer in time", dial->to);
     } else if (dial->state == DIAL_CONNECT) {
         rqv_err_set(err, REQIVO_E_TIMEOUT_CONNECT, REQIVO_PHASE_CONNECT, "no answer in time%s%s",
                     race->tried_len ? "; tried " : "", race->tried);
@@ -272,23 +276,32 @@ void dial_set_deadline(struct dial *dial, uint64_t connect_deadline_us)
 
 static struct dial *dial_make(const struct dial_net *net, const struct dial_params *params)
 {
-    size_t host_len = strlen(params->host);
-    struct dial *dial = calloc(1, sizeof(*dial) + host_len + 1 + params->key.len);
+    const struct dial_route *route = params->route && params->route->port != 0 ? params->route : NULL;
+    size_t host_len = strlen(params->host), to_len = route ? strlen(route->host) + 1 : 0;
+    struct dial *dial = calloc(1, sizeof(*dial) + host_len + 1 + to_len + params->key.len);
     char *behind;
 
     if (!dial)
         return NULL;
     behind = (char *)(dial + 1);
     memcpy(behind, params->host, host_len + 1);
-    dial->host = behind;
+    dial->host = dial->to = behind;
+    behind += host_len + 1;
+    if (route) {
+        memcpy(behind, route->host, to_len);
+        dial->to = behind;
+        behind += to_len;
+    }
     if (params->key.len)
-        memcpy(behind + host_len + 1, params->key.ptr, params->key.len);
-    dial->key = (struct rqv_str){behind + host_len + 1, params->key.len};
+        memcpy(behind, params->key.ptr, params->key.len);
+    dial->key = (struct rqv_str){behind, params->key.len};
     dial->net = net;
     dial->use_tls = params->use_tls;
     dial->verify = params->verify;
     dial->is_literal = params->literal.family != 0;
     dial->tls_timeout_ms = params->tls_timeout_ms;
+    dial->tls_min = params->tls_min;
+    dial->tls_max = params->tls_max;
     dial->trust = params->trust ? trust_ref(params->trust) : NULL;
     loop_timer_init(&dial->deadline, net->loop, on_deadline, dial);
     loop_task_init(&dial->task, on_task, dial);
@@ -301,16 +314,16 @@ static struct dial *dial_make(const struct dial_net *net, const struct dial_para
     return dial;
 }
 
-static void resolve_begin(struct dial *dial, const struct dial_params *params)
+static void resolve_begin(struct dial *dial, uint16_t port)
 {
     int rc;
 
     dial->query.fn = on_resolved;
     dial->query.owner = dial;
-    dial->query.port = params->port;
-    rc = resolver_start(dial->net->resolver, &dial->query, params->account, params->host);
+    dial->query.port = port;
+    rc = resolver_start(dial->net->resolver, &dial->query, dial->account, dial->to);
     if (rc) {
-        rqv_err_set(&dial->result.err, rc, REQIVO_PHASE_DNS, "%s: the lookup cannot be made", dial->host);
+        rqv_err_set(&dial->result.err, rc, REQIVO_PHASE_DNS, "%s: the lookup cannot be made", dial->to);
         dial_fail(dial);
     }
 }
@@ -319,18 +332,20 @@ int dial_start(const struct dial_net *net, const struct dial_params *params, dia
                struct dial **ret_dial)
 {
     struct dial *dial = dial_make(net, params);
-    struct rqv_addr literal = params->literal;
+    const struct dial_route *route = params->route && params->route->port != 0 ? params->route : NULL;
+    struct rqv_addr literal = route ? route->literal : params->literal;
+    uint16_t port = route ? route->port : params->port;
 
     if (!dial)
         return -ENOMEM;
     dial->fn = fn;
     dial->owner = owner;
     dial_set_deadline(dial, params->connect_deadline_us);
-    if (dial->is_literal) {
-        literal.port = params->port;
+    if (literal.family != 0) {
+        literal.port = port;
         on_resolved(dial, NULL, &literal, 1);
     } else {
-        resolve_begin(dial, params);
+        resolve_begin(dial, port);
     }
     *ret_dial = dial;
     return 0;

@@ -32,6 +32,14 @@ struct dial_net { /* what every dial needs; lives as long as the daemon */
     struct tls *tls;
 };
 
+/* Where to connect to in place of the origin: its address is what the policy judges, its name what is
+ * resolved. */
+struct dial_route {
+    char host[254]; /* A-label or numeric text */
+    uint16_t port;  /* 0: no route */
+    struct rqv_addr literal;
+};
+
 struct dial_params {
     const char *host; /* A-label or numeric text; copied */
     uint16_t port;
@@ -39,11 +47,13 @@ struct dial_params {
     struct account *account; /* whose policy and share of lookups */
     bool use_tls;
     bool verify;
-    bool public_only;             /* after a redirect from a public address: policy_check_redirect() */
-    struct trust *trust;          /* a reference is taken */
-    struct rqv_str key;           /* whole pool key, for tickets; copied */
-    uint64_t connect_deadline_us; /* on the loop's clock, UINT64_MAX: none */
-    uint32_t tls_timeout_ms;      /* UINT32_MAX: none */
+    bool public_only;               /* after a redirect from a public address: policy_check_redirect() */
+    struct trust *trust;            /* a reference is taken */
+    const struct dial_route *route; /* NULL, or port 0: host and port are dialled; copied */
+    struct rqv_str key;             /* whole pool key, for tickets; copied */
+    uint64_t connect_deadline_us;   /* on the loop's clock, UINT64_MAX: none */
+    uint32_t tls_timeout_ms;        /* UINT32_MAX: none */
+    uint16_t tls_min, tls_max;      /* 0x0303, 0x0304; 0: the daemon's */
 };
 
 struct dial_result {

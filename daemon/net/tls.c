@@ -176,7 +176,7 @@ static SSL_CTX *ctx_new(void)
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, on_new_session);
     SSL_CTX_set_msg_callback(ctx, on_message);
-    if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+    if (SSL_CTX_set_min_proto_version(ctx, TLS_VERSION_MIN) != 1 ||
         SSL_CTX_set_alpn_protos(ctx, alpn_offer, sizeof(alpn_offer)) != 0) {
         SSL_CTX_free(ctx);
         return NULL;
@@ -293,6 +293,12 @@ static bool set_host(SSL *ssl, struct tls_conn *conn)
            SSL_set_tlsext_host_name(ssl, conn->host) == 1;
 }
 
+static bool set_versions(SSL *ssl, const struct tls_params *params)
+{
+    return (params->min_version == 0 || SSL_set_min_proto_version(ssl, params->min_version) == 1) &&
+           (params->max_version == 0 || SSL_set_max_proto_version(ssl, params->max_version) == 1);
+}
+
 static void offer_ticket(SSL *ssl, struct tls_conn *conn)
 {
     uint64_t now_ms = loop_boot_ms(conn->tls->loop);
@@ -325,7 +331,8 @@ SSL *tls_ssl_new(struct tls *tls, const struct tls_params *params, struct rqv_er
     }
     SSL_set_app_data(ssl, conn);
     SSL_set_connect_state(ssl);
-    if (!set_host(ssl, conn) || SSL_set1_verify_cert_store(ssl, params->trust->store) != 1) {
+    if (!set_versions(ssl, params) || !set_host(ssl, conn) ||
+        SSL_set1_verify_cert_store(ssl, params->trust->store) != 1) {
         tls_ssl_free(ssl);
         ERR_clear_error();
         rqv_err_set(err, REQIVO_E_TLS_HOST, REQIVO_PHASE_TLS,

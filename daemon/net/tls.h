@@ -57,6 +57,10 @@ struct trust_load_params {
 int trust_load_start(struct tls *tls, const struct trust_load_params *params, struct trust_load **ret_load);
 void trust_load_cancel(struct trust_load **load);
 
+/* The versions that there are: of a request that does not say, and the bounds of one that does. */
+#define TLS_VERSION_MIN 0x0303
+#define TLS_VERSION_MAX 0x0304
+
 /* What a connection is told. `key` is the whole pool key: the ticket cache's key. */
 struct tls_params {
     struct account *account; /* charged for what OpenSSL holds; outlives the SSL; NULL: nobody is */
@@ -65,6 +69,7 @@ struct tls_params {
     const char *host; /* the name or numeric address to verify; SNI for names */
     bool host_is_addr;
     struct rqv_str key;
+    uint16_t min_version, max_version; /* within those of the daemon; 0: its own */
 };
 /* An SSL for a client handshake, with ticket if there is one; NULL with err filled (REQIVO_E_LIMIT_MEMORY:
  * the account is full). Free with tls_ssl_free().
@@ -80,5 +85,20 @@ int tls_ssl_error(SSL *ssl, int phase, struct rqv_err *err);
 bool tls_ssl_flooded(
     const SSL *ssl); /* more than 64 KeyUpdates, 16 tickets or 32 empty records: close it (B7-5) */
 void tls_flush_tickets(struct tls *tls);
+
+/* What is known of a connection, for its program. The texts live until tls_about_done(); "" when there is
+ * none. */
+struct tls_about {
+    const char *version, *cipher, *alpn;
+    struct rqv_str certificate, subject,
+        issuer;          /* the server's own: PEM, and names as RFC 2253 writes them */
+    int64_t not_after_s; /* since 1970; 0: none */
+    BIO *text;
+    struct account *account;
+    size_t charged;
+};
+/* 0, REQIVO_E_LIMIT_MEMORY, -ENOMEM; after a failure there is nothing to be done with it. */
+int tls_about(const SSL *ssl, struct account *account, struct tls_about *ret_about);
+void tls_about_done(struct tls_about *about);
 
 #endif

@@ -91,6 +91,30 @@ int tls_ssl_check(SSL *ssl, struct rqv_err *err)
     return 0;
 }
 
+static bool is_about_versions(unsigned long error)
+{
+    int reason = ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0;
+
+    return reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION ||
+           reason == SSL_R_WRONG_SSL_VERSION || reason == SSL_R_WRONG_VERSION_NUMBER ||
+           reason == SSL_R_VERSION_TOO_LOW || reason == SSL_R_VERSION_TOO_HIGH;
+}
+
+static const char *version_text(long version, long default_version)
+{
+    return (version ? version : default_version) == TLS1_2_VERSION ? "1.2" : "1.3";
+}
+
+static int versions_differ(SSL *ssl, const char *reason, struct rqv_err *err)
+{
+    const char *min = version_text(SSL_get_min_proto_version(ssl), TLS_VERSION_MIN);
+    const char *max = version_text(SSL_get_max_proto_version(ssl), TLS_VERSION_MAX);
+
+    return rqv_err_set(err, REQIVO_E_TLS_HANDSHAKE, REQIVO_PHASE_TLS,
+                       "the server speaks no version of TLS that is asked for, %s to %s: %s", min, max,
+                       reason);
+}
+
 /* The reasons below an SSL error, newest first: the newest that says something. */
 int tls_ssl_error(SSL *ssl, int phase, struct rqv_err *err)
 {
@@ -101,6 +125,8 @@ int tls_ssl_error(SSL *ssl, int phase, struct rqv_err *err)
     bool refused =
         ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
 
+    bool versions = phase == REQIVO_PHASE_TLS && reason && is_about_versions(error);
+
     ERR_clear_error();
     if (conn && conn->refused)
         return rqv_err_set(err, conn->refused, phase, "%s: %s", conn->host, conn->refusal);
@@ -109,6 +135,8 @@ int tls_ssl_error(SSL *ssl, int phase, struct rqv_err *err)
     if (tls_ssl_flooded(ssl))
         return rqv_err_set(err, REQIVO_E_TLS_PROTOCOL, phase,
                            "the server sent too many key updates, tickets or empty records");
+    if (versions)
+        return versions_differ(ssl, reason, err);
     return rqv_err_set(err, phase == REQIVO_PHASE_TLS ? REQIVO_E_TLS_HANDSHAKE : REQIVO_E_TLS_PROTOCOL, phase,
                        "%s", reason ? reason : "no reason was given");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * key - canonical encoding of the pool key. In table order: a NUM is a byte with the count of its significant
- * bytes and these, little-endian; a TEXT is a byte of length and the bytes; a HASH is a byte 0 (all zero) or
+ * bytes and these, little-endian; a TEXT is a byte of length and the bytes; a NAME that equals the
+ * host is a byte 255, else a TEXT; a HASH is a byte 0 (all zero) or
  * 1 and 32 bytes. Each piece tells its own length, so no two different field sets have the same encoding.
  */
 #include "daemon/upstream/key.h"
@@ -9,6 +10,9 @@
 #include <reqivo/error.h>
 
 #include <string.h>
+
+#define KEY_TEXT_MAX 254
+#define KEY_IS_HOST  255 /* no length of a text */
 
 void key_fields_init(struct key_fields *fields)
 {
@@ -51,14 +55,22 @@ static inline void put_NUM(struct key_writer *writer, uint64_t value)
 
 static inline void put_TEXT(struct key_writer *writer, struct rqv_str text)
 {
-    if (text.len > 255)
+    if (text.len > KEY_TEXT_MAX)
         writer->full = true;
-    if (text.len > 255 || !has_room(writer, 1 + text.len))
+    if (text.len > KEY_TEXT_MAX || !has_room(writer, 1 + text.len))
         return;
     *writer->at++ = (uint8_t)text.len;
     if (text.len > 0)
         memcpy(writer->at, text.ptr, text.len);
     writer->at += text.len;
+}
+
+static inline void put_NAME(struct key_writer *writer, struct rqv_str name, struct rqv_str host)
+{
+    if (!rqv_str_eq(name, host))
+        put_TEXT(writer, name);
+    else if (has_room(writer, 1))
+        *writer->at++ = KEY_IS_HOST;
 }
 
 static inline void put_HASH(struct key_writer *writer, const struct key_hash *hash)
@@ -76,6 +88,7 @@ static inline void put_HASH(struct key_writer *writer, const struct key_hash *ha
 
 #define KEY_ARG_NUM(value)  value
 #define KEY_ARG_TEXT(value) value
+#define KEY_ARG_NAME(value) value, fields->host
 #define KEY_ARG_HASH(value) &value
 
 int key_encode(const struct key_fields *fields, struct key *ret_key)

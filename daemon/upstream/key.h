@@ -14,9 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEY_MAX 768 /* bytes of a canonical encoding: all numbers, one host name twice, the rest short */
+#define KEY_MAX 768 /* bytes of a canonical encoding: all numbers, two host names, the rest short */
 
-/* X(group, name, kind): NUM is a u64, TEXT a view (at most 255 bytes), HASH 32 bytes. */
+/* X(group, name, kind): NUM is a u64, TEXT a view (at most 254 bytes), NAME the same, and most often equal to
+ * host, HASH 32 bytes. */
 #define KEY_FIELDS(X)                                                                                        \
     X(K1, partition, NUM)         /* uid, or group of users, proved by the kernel */                         \
     X(K1, security_label, TEXT)   /* SO_PEERSEC; constant "" */                                              \
@@ -28,7 +29,7 @@
     X(K3, host, TEXT)                                                                                        \
     X(K3, scope_id, NUM)                                                                                     \
     X(K3, port, NUM)                                                                                         \
-    X(K4, route_present, NUM) /* connect-to override; constant 0 */                                          \
+    X(K4, route_present, NUM) /* connect-to override; no UNIX path yet */                                    \
     X(K4, route_host, TEXT)                                                                                  \
     X(K4, route_port, NUM)                                                                                   \
     X(K4, route_unix_path, TEXT)                                                                             \
@@ -45,8 +46,8 @@
     X(K6, tls_max_version, NUM)                                                                              \
     X(K6, verify_peer, NUM)                                                                                  \
     X(K6, verify_host, NUM)                                                                                  \
-    X(K6, expected_name, TEXT)                                                                               \
-    X(K6, server_name, TEXT)   /* SNI */                                                                     \
+    X(K6, expected_name, NAME)                                                                               \
+    X(K6, server_name, NAME)   /* SNI */                                                                     \
     X(K6, require_status, NUM) /* OCSP; constant 0 */                                                        \
     X(K6, trust, HASH)         /* SHA-256 of the CA set's content */                                         \
     X(K6, trust_native, NUM)   /* the system's set was meant, whatever it holds */                           \
@@ -88,6 +89,7 @@
 
 #define KEY_TYPE_NUM  uint64_t
 #define KEY_TYPE_TEXT struct rqv_str
+#define KEY_TYPE_NAME struct rqv_str
 struct key_hash {
     uint8_t bytes[32];
 };

@@ -35,6 +35,8 @@ static void flip_TEXT(struct rqv_str *text)
     *text = rqv_str_eq(*text, RQV_STR("a.example")) ? RQV_STR("A.example") : RQV_STR("x");
 }
 
+#define flip_NAME flip_TEXT
+
 static void flip_HASH(struct key_hash *hash)
 {
     hash->bytes[31] ^= 1;
@@ -215,7 +217,8 @@ START_TEST(numbers_are_whole)
 }
 END_TEST
 
-/* The longest host twice and every hash present fit; more than that is refused, never cut. */
+/* The longest host, as the name in the certificate too, the longest route and every hash present fit; more
+ * than that is refused, never cut. */
 START_TEST(the_largest_key_fits_and_more_is_refused)
 {
     static char host[256];
@@ -224,8 +227,11 @@ START_TEST(the_largest_key_fits_and_more_is_refused)
 
     memset(host, 'h', sizeof host);
     sample(&fields);
-    fields.host = fields.expected_name = (struct rqv_str){host, 253};
-    fields.server_name = RQV_STR("");
+    fields.host = fields.expected_name = fields.server_name = (struct rqv_str){host, 253};
+    fields.route_host = (struct rqv_str){host + 1, 253};
+    fields.route_port = fields.port = 65535;
+    fields.route_present = 1;
+    fields.partition = fields.trust_generation = fields.policy_generation = UINT64_MAX;
     ck_assert_int_eq(key_encode(&fields, &key), 0);
     fields.host.len = 256;
     ck_assert_int_eq(key_encode(&fields, &key), REQIVO_E_URL);
