@@ -36,6 +36,7 @@ libreqivod_la_SOURCES += \
 	daemon/work/decode.c daemon/work/decode.h \
 	daemon/work/jar.c daemon/work/jar.h daemon/work/jar_domain.c daemon/work/jar_internal.h \
 	daemon/work/redirect.c daemon/work/redirect.h \
+	daemon/work/row.c daemon/work/row.h \
 	daemon/work/session.c daemon/work/session.h \
 	daemon/work/target.c daemon/work/target.h \
 	daemon/work/wsession.c daemon/work/wsession.h daemon/work/wsession_end.c daemon/work/wsession_internal.h \

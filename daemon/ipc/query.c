@@ -3,19 +3,18 @@
  * queue is full; what no memory is left for ends the answer with the limit's code. */
 #include "daemon/ipc/query.h"
 
+#include "daemon/work/row.h"
+
 #include "config.h"
 
 #include <reqivo/error.h>
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define ROW_TEXT   2048
 #define QUERY_ROWS 8 /* in one go; then the next peer's turn */
 
 /* A list that is being sent. */
@@ -25,34 +24,6 @@ struct query {
     uint64_t id;
     uint16_t verb;
 };
-
-struct row {
-    struct rqv_fields fields;
-    char text[ROW_TEXT];
-    size_t used;
-};
-
-static void row_add(struct row *row, const char *name, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void row_add(struct row *row, const char *name, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    int n = vsnprintf(row->text + row->used, ROW_TEXT - row->used, format, args);
-    va_end(args);
-    if (n < 0 || (size_t)n >= ROW_TEXT - row->used)
-        return;
-    struct rqv_str value = {row->text + row->used, (size_t)n};
-    if (rqv_fields_add(&row->fields, rqv_str_from(name), value) == 0)
-        row->used += (size_t)n;
-}
-
-static void row_count(struct row *row, const char *name, uint64_t value)
-{
-    row_add(row, name, "%" PRIu64, value);
-}
 
 static size_t row_size(const struct row *row)
 {
@@ -65,8 +36,7 @@ static int row_send(struct peer *peer, uint64_t id, struct row *row)
 
     if (rc == 0)
         rc = rqv_wire_encode_info(&peer->out.buf, id, &row->fields);
-    row->fields.count = 0;
-    row->used = 0;
+    row_init(row);
     return rc;
 }
 
@@ -113,8 +83,7 @@ static int answer_status(struct peer *peer, uint64_t id)
     struct ipc *ipc = peer->ipc;
     struct row row;
 
-    row.fields.count = 0;
-    row.used = 0;
+    row_init(&row);
     row_add(&row, "version", "%s", PACKAGE_VERSION);
     row_count(&row, "pid", (uint64_t)getpid());
     row_count(&row, "uptime_s", (loop_now_us(ipc->use.loop) - ipc->started_us) / 1000000);
@@ -134,9 +103,7 @@ static void pool_row(struct row *row, const struct pool *pool, uint64_t now_ms)
 
     if (oldest != &pool->conns[CONN_IDLE])
         idle_ms = now_ms - RQV_LIST_OF(oldest, struct conn, node)->idle_since_ms;
-    row_add(row, "origin", "%s://%s%s%s:%u", pool->use_tls ? "https" : "http",
-            strchr(pool->host, ':') ? "[" : "", pool->host, strchr(pool->host, ':') ? "]" : "",
-            (unsigned)pool->port);
+    row_origin(row, pool->use_tls ? "https" : "http", pool->host, pool->port);
     row_count(row, "uid", pool->account->uid);
     row_add(row, "verify", "%s", !pool->use_tls ? "-" : pool->verify ? "on" : "off");
     row_count(row, "idle", pool->count[CONN_IDLE]);
@@ -159,10 +126,7 @@ static uint64_t rate(uint64_t bytes, uint64_t us)
 
 static void websocket_row(struct row *row, const struct wsession *ws, uint64_t now_us)
 {
-    bool v6 = strchr(ws->target.host, ':') != NULL;
-
-    row_add(row, "origin", "%s://%s%s%s:%u", ws->target.use_tls ? "wss" : "ws", v6 ? "[" : "",
-            ws->target.host, v6 ? "]" : "", (unsigned)ws->target.port);
+    row_origin(row, ws->target.use_tls ? "wss" : "ws", ws->target.host, ws->target.port);
     row_count(row, "uid", ws->account->uid);
     row_add(row, "state", "%s", wsession_state_name(ws));
     row_count(row, "age_ms", (now_us - ws->start_us) / 1000);
@@ -191,8 +155,7 @@ static int query_rows(struct peer *peer, struct query *query)
     struct row row;
     void *thing;
 
-    row.fields.count = 0;
-    row.used = 0;
+    row_init(&row);
     for (int steps = 0; steps < QUERY_ROWS; steps++) {
         if (!roll_step(query->roll, &query->place, &thing))
             return 1;
