@@ -27,7 +27,7 @@ libreqivod_la_SOURCES += \
 	daemon/upstream/conn.c daemon/upstream/conn.h \
 	daemon/upstream/key.c daemon/upstream/key.h \
 	daemon/upstream/origins.c daemon/upstream/origins.h \
-	daemon/upstream/pool.c daemon/upstream/pool.h \
+	daemon/upstream/pool.c daemon/upstream/pool.h daemon/upstream/pool_asked.c daemon/upstream/pool_internal.h \
 	daemon/upstream/waitq.c daemon/upstream/waitq.h \
 	daemon/work/exchange.c daemon/work/exchange.h \
 	daemon/work/exchange_events.c daemon/work/exchange_internal.h \
@@ -35,7 +35,10 @@ libreqivod_la_SOURCES += \
 	daemon/work/exchange_time.c \
 	daemon/work/decode.c daemon/work/decode.h \
 	daemon/work/jar.c daemon/work/jar.h daemon/work/jar_domain.c daemon/work/jar_internal.h \
+	daemon/work/operate.c daemon/work/operate.h daemon/work/operate_rows.c daemon/work/operate_rows.h \
+	daemon/work/pin.c daemon/work/pin.h \
 	daemon/work/redirect.c daemon/work/redirect.h \
+	daemon/work/route.c daemon/work/route.h \
 	daemon/work/row.c daemon/work/row.h \
 	daemon/work/session.c daemon/work/session.h \
 	daemon/work/target.c daemon/work/target.h \
@@ -46,6 +49,7 @@ libreqivod_la_SOURCES += \
 	daemon/ipc/peer.c daemon/ipc/peer.h \
 	daemon/ipc/peer_frames.c daemon/ipc/peer_sink.c \
 	daemon/ipc/peer_operate.c daemon/ipc/peer_operate.h \
+	daemon/ipc/peer_pools.c daemon/ipc/peer_pools.h \
 	daemon/ipc/peer_ws.c daemon/ipc/peer_ws.h \
 	daemon/ipc/query.c daemon/ipc/query.h \
 	daemon/ipc/trusts.c daemon/ipc/trusts.h

@@ -4,6 +4,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/ipc/peer.h"
+#include "daemon/ipc/peer_pools.h"
 #include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/query.h"
 
@@ -391,8 +392,11 @@ void ipc_drain(struct ipc *ipc)
         return;
     ipc->draining = true;
     listener_close(ipc);
-    rqv_list_for_each_safe (node, next, &ipc->peers)
-        peer_goaway(RQV_LIST_OF(node, struct peer, node), REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
+    rqv_list_for_each_safe (node, next, &ipc->peers) {
+        struct peer *peer = RQV_LIST_OF(node, struct peer, node);
+        peer_goaway(peer, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
+        peer_pools_drain(peer);
+    }
     wsession_drain(ipc->use.wsessions);
     ipc->drain_until_us = loop_now_us(ipc->use.loop) + (uint64_t)ipc->use.conf->drain_ms * 1000;
     loop_timer_at(&ipc->drain, loop_now_us(ipc->use.loop) + DRAIN_STEP_US / 20);
@@ -423,6 +427,8 @@ void ipc_done(struct ipc *ipc)
     rqv_map_done(&ipc->exchanges);
     rqv_map_done(&ipc->wsessions);
     rqv_map_done(&ipc->sessions);
+    rqv_map_done(&ipc->operations);
+    rqv_map_done(&ipc->pins);
 }
 
 /* That of the listener: a peer's is the same, the system's default. 0: unknown. */
@@ -444,6 +450,8 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     rqv_map_init(&ipc->exchanges, params->hash_key);
     rqv_map_init(&ipc->wsessions, params->hash_key);
     rqv_map_init(&ipc->sessions, params->hash_key);
+    rqv_map_init(&ipc->operations, params->hash_key);
+    rqv_map_init(&ipc->pins, params->hash_key);
     loop_io_init(&ipc->accept, params->loop, on_accept, ipc);
     loop_timer_init(&ipc->accept_pause, params->loop, on_accept_again, ipc);
     loop_timer_init(&ipc->hello, params->loop, on_hello_due, ipc);

@@ -50,7 +50,8 @@ struct ipc {
     struct rqv_map exchanges; /* of all peers, by (peer, id): an idle peer keeps no table */
     struct rqv_map wsessions; /* the same of their WebSockets */
     struct rqv_map sessions;  /* and of their sessions */
-    size_t send_buffer;       /* of the kernel, for one peer */
+    struct rqv_map operations, pins;
+    size_t send_buffer; /* of the kernel, for one peer */
     struct fds fds;
     unsigned count;
     unsigned fresh;     /* peers that have not had a turn yet */

@@ -43,6 +43,8 @@ struct peer {
     struct rqv_list exchange_list; /* in order of their ids; ipc->exchanges finds them */
     struct wsession *wsessions;    /* the newest first; ipc->wsessions finds them */
     struct session *sessions;      /* the newest first; ipc->sessions finds them */
+    struct operation *operations;  /* that go on; ipc->operations finds them */
+    struct pin *pins;              /* connections that it has acquired; ipc->pins finds them */
     union {
         struct rqv_list silent_node; /* SILENT: of ipc->silent */
         struct rqv_list trusts;      /* OPEN; what leaves the other list is an empty one */
@@ -55,7 +57,7 @@ struct peer {
     uid_t uid;
     pid_t pid;
     unsigned in_flight; /* exchanges and WebSockets */
-    unsigned session_count;
+    unsigned session_count, pin_count;
     struct rqv_list hungry_node; /* of ipc->hungry_peers */
     uint64_t feed_us;            /* when it gets its next turn there */
     struct query *query;         /* being answered: its frames wait; NULL: none */

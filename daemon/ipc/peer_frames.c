@@ -2,6 +2,7 @@
 /* peer_frames - what each frame of a program does. Whatever is not as doc/wire.md says ends this peer. */
 #include "daemon/ipc/peer.h"
 #include "daemon/ipc/peer_operate.h"
+#include "daemon/ipc/peer_pools.h"
 #include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/query.h"
 #include "daemon/ipc/trusts.h"
@@ -81,6 +82,7 @@ static void start_request(struct peer *peer, const struct rqv_frame_header *head
 {
     struct rqv_err err = {0};
     struct exchange *x = NULL;
+    struct pin *pin = head->connection_id != 0 ? peer_pin(peer, head->connection_id) : NULL;
     struct exchange_params params = {
         .sink = &peer_sink,
         .owner = peer,
@@ -88,6 +90,7 @@ static void start_request(struct peer *peer, const struct rqv_frame_header *head
         .source = &peer->source,
         .id = header->id,
         .head = head,
+        .pin = pin,
         .ended = header->flags & RQV_FLAG_END,
     };
 
@@ -99,6 +102,12 @@ static void start_request(struct peer *peer, const struct rqv_frame_header *head
             refuse(peer, header->id, &err);
             return;
         }
+    }
+    if (head->connection_id != 0 && !pin) {
+        rqv_err_set(&err, REQIVO_E_SESSION, REQIVO_PHASE_NONE,
+                    "the connection that the request names was never acquired, or is closed");
+        refuse(peer, header->id, &err);
+        return;
     }
     int rc = exchange_new(peer->ipc->use.env, &params, &x, &err);
     if (rc == 0) {

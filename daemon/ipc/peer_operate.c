@@ -3,6 +3,7 @@
 #include "daemon/ipc/peer_operate.h"
 
 #include "common/uninit.h"
+#include "daemon/ipc/peer_pools.h"
 
 #include <reqivo/error.h>
 
@@ -174,6 +175,16 @@ static operate_fn verb_function(uint16_t verb)
         return cookies_list;
     case RQV_OP_COOKIES_CLEAR:
         return cookies_clear;
+    case RQV_OP_POOL_STATS:
+    case RQV_OP_POOL_LIMIT:
+    case RQV_OP_POOL_PREWARM:
+    case RQV_OP_POOL_CLOSE_IDLE:
+    case RQV_OP_CONNECTION_ACQUIRE:
+        return peer_pool_operate;
+    case RQV_OP_CONNECTION_RELEASE:
+        return peer_connection_release;
+    case RQV_OP_CONNECTION_INFO:
+        return peer_connection_info;
     default:
         return NULL;
     }
@@ -205,7 +216,7 @@ const char *peer_operate(struct peer *peer, uint64_t id, struct rqv_str payload)
 
 void peer_operate_cancel(struct peer *peer, uint64_t id)
 {
-    struct session *session = peer_session(peer, id);
+    struct session *session = peer_pools_cancel(peer, id) ? NULL : peer_session(peer, id);
 
     if (session)
         session_close(peer, session);
@@ -213,6 +224,7 @@ void peer_operate_cancel(struct peer *peer, uint64_t id)
 
 void peer_operate_abandon(struct peer *peer)
 {
+    peer_pools_abandon(peer);
     while (peer->sessions)
         session_close(peer, peer->sessions);
 }

@@ -3,6 +3,7 @@
  * reason. */
 #include "daemon/ipc/trusts.h"
 
+#include "daemon/ipc/peer_pools.h"
 #include "daemon/ipc/peer_ws.h"
 
 #include <reqivo/error.h>
@@ -131,6 +132,7 @@ static void on_loaded(void *owner, int code, struct trust *trust, const char *de
             exchange_kick(x);
     }
     peer_ws_kick_all(peer);
+    peer_pools_kick(peer);
 }
 
 int trusts_data(struct peer *peer, uint64_t id, struct rqv_str bytes, bool last)

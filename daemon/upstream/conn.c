@@ -66,7 +66,7 @@ void conn_shut(struct conn *conn)
 /* A server may send TLS records that are no data (tickets, key updates): they are OpenSSL's. One byte of
  * data, or the end, and the connection is not usable. Nothing is ever parsed here: security.md B4, "bytes
  * arrive while idle". */
-static bool conn_is_quiet(struct conn *conn)
+bool conn_is_quiet(struct conn *conn)
 {
     uint8_t byte;
     bool more;
@@ -509,5 +509,10 @@ bool lease_reused(const struct lease *lease)
 
 void lease_spoil(struct lease *lease)
 {
-    lease->conn->reusable = false;
+    struct conn *conn = lease->conn;
+
+    if (conn->home)
+        conn->bound = true;
+    else
+        conn->reusable = false;
 }

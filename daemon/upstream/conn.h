@@ -68,6 +68,7 @@ struct conn {
     struct waiter *initiator; /* DIALING: whom a failure is told */
     struct stream *stream;
     struct lease *lease;
+    struct lease *home; /* keeps it between leases, until pool_let_go(); NULL: the pool does */
     struct queue in, out;
     struct rqv_http1_decoder decoder;
     struct fair_item turn; /* the socket is ready, or the connection is to be closed */
@@ -83,6 +84,7 @@ struct conn {
     bool reusable;     /* and says that the connection may go on */
     bool paused;       /* window() was 0 */
     bool is_public;    /* the zone of the address that is connected */
+    bool bound;        /* its authentication belongs to `home`, and so to nobody afterwards */
     uint64_t dns_us, connect_us, tls_us;
     char address[RQV_ADDRESS_MAX];
     uint16_t key_len;
@@ -98,8 +100,9 @@ void conn_shut(struct conn *conn); /* closes the socket, gives back all memory b
 /* Nothing waits on it and it is neither too old nor used too often: may it be handed out now? The socket is
  * asked unless this turn's poll has told of it; `ask`: in any case. */
 bool conn_is_fit(struct conn *conn, bool ask);
-void conn_watch(struct conn *conn);  /* IDLE: any byte of the server closes it */
-void conn_expire(struct conn *conn); /* IDLE: closed when its turn comes, unless it is leased before */
+void conn_watch(struct conn *conn);    /* IDLE: any byte of the server closes it */
+void conn_expire(struct conn *conn);   /* IDLE: closed when its turn comes, unless it is leased before */
+bool conn_is_quiet(struct conn *conn); /* neither a byte nor the end waits on it: the socket is asked */
 int conn_lease(struct conn *conn,
                struct lease *lease); /* LEASED: 0, or REQIVO_E_INTERNAL when the keys differ */
 
@@ -114,6 +117,6 @@ void lease_want(struct lease *lease);          /* window() may be greater than 0
 bool lease_seen(const struct lease *lease);    /* a byte of the response to this lease's request has come */
 bool lease_written(const struct lease *lease); /* a byte of the request has gone */
 bool lease_reused(const struct lease *lease);  /* the connection had served before this lease */
-void lease_spoil(struct lease *lease);         /* it must not be reused (connection-bound authentication) */
+void lease_spoil(struct lease *lease); /* connection-bound authentication: nobody else may have it later */
 
 #endif

@@ -162,7 +162,7 @@ static void feed(struct account *account)
     while ((node = rqv_list_first(&account->starved_pools))) {
         struct pool *pool = RQV_LIST_OF(node, struct pool, starved_node);
         origins_feed_no_more(pool);
-        if (pool->waiters.count > 0) {
+        if (pool_is_wanted(pool)) {
             fair_queue(&pool->match);
             break;
         }
@@ -218,7 +218,7 @@ static void sweep_pool(struct origins *origins, struct pool *pool)
             now - conn->born_ms >= conf->pool_age_ms)
             conn_expire(conn);
     }
-    if (pool->waiters.count > 0)
+    if (pool_is_wanted(pool))
         fair_queue(&pool->match); /* a hold-down may have ended */
     else if (pool_conns(pool) == 0 && (left || now - pool->unused_since_ms > conf->linger_ms))
         origins_drop_pool(origins, pool);

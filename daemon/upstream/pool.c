@@ -4,6 +4,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/upstream/origins.h"
+#include "daemon/upstream/pool_internal.h"
 
 #include <reqivo/error.h>
 
@@ -64,11 +65,16 @@ int pool_new(struct origins *origins, const struct pool_params *params, struct p
     pool->verify = params->verify;
     pool->public_only = params->public_only;
     pool->trust = params->trust ? trust_ref(params->trust) : NULL;
+    if (params->route)
+        pool->route = *params->route;
+    pool->tls_min = params->tls_min;
+    pool->tls_max = params->tls_max;
     for (int state = 0; state < CONN_STATES; state++)
         rqv_list_init(&pool->conns[state]);
     rqv_list_init(&pool->unused);
     rqv_list_init(&pool->all_node);
     rqv_list_init(&pool->starved_node);
+    rqv_list_init(&pool->warmers);
     waitq_init(&pool->waiters);
     fair_item_init(&pool->match, pool->account, pool_match, pool);
     pool->unused_since_ms = loop_boot_ms(origins->loop);
@@ -104,10 +110,16 @@ unsigned pool_conns(const struct pool *pool)
     return pool->count[CONN_DIALING] + pool->count[CONN_IDLE] + pool->count[CONN_LEASED];
 }
 
-static void pool_wake(struct pool *pool)
+static void conn_leave_home(struct conn *conn)
 {
-    if (pool->waiters.count > 0)
-        fair_queue(&pool->match);
+    struct lease *home = conn->home;
+    struct rqv_err err = {0};
+
+    rqv_err_set(&err, REQIVO_E_CONNECTION_CLOSED, REQIVO_PHASE_QUEUE, "%s",
+                rqv_err_text(REQIVO_E_CONNECTION_CLOSED));
+    conn->home = NULL;
+    home->conn = NULL;
+    home->events->on_error(home, &err);
 }
 
 void pool_close_conn(struct conn *conn)
@@ -124,6 +136,8 @@ void pool_close_conn(struct conn *conn)
         conn->lease->conn = NULL;
     conn->lease = NULL;
     conn_shut(conn);
+    if (conn->home)
+        conn_leave_home(conn);
     account_refund(pool->account, ACCOUNT_CONNS, 1);
     pool->unused_since_ms = loop_boot_ms(pool->origins->loop);
     origins_conn_gone(pool->origins);
@@ -185,6 +199,7 @@ static void dial_failed(struct pool *pool, struct waiter *initiator, const struc
     }
     if (initiator)
         waiter_fail(initiator, err);
+    pool_warm_end(pool, err);
     pool_wake(pool); /* held down, the others who wait fail with this error too */
 }
 
@@ -208,16 +223,20 @@ static void on_dialled(void *owner, struct dial_result *result)
     pool->stats.resumed += result->resumed;
     pool->hold_until_us = 0;
     conn_attach(conn, result);
+    if (pool->limit != 0 && pool_conns(pool) > pool->limit) { /* it was narrowed meanwhile */
+        pool_close_conn(conn);
+        return;
+    }
     conn_set_state(conn, CONN_IDLE);
     conn_watch(conn);
     pool_wake(pool);
 }
 
-static uint64_t connect_deadline(const struct pool *pool, const struct waiter *waiter)
+static uint64_t connect_deadline(const struct pool *pool, uint32_t connect_ms)
 {
     uint64_t now = loop_now_us(pool->origins->loop);
 
-    return waiter->connect_ms == UINT32_MAX ? UINT64_MAX : now + (uint64_t)waiter->connect_ms * 1000;
+    return connect_ms == UINT32_MAX ? UINT64_MAX : now + (uint64_t)connect_ms * 1000;
 }
 
 /* A dial whose waiter has no need of it any more: it goes on, by the heir's time limit. */
@@ -227,31 +246,22 @@ static void dial_inherit(struct pool *pool, struct conn *conn, struct waiter *he
     rqv_list_prepend(&pool->conns[CONN_DIALING], &conn->node);
     conn->initiator = heir;
     heir->dialing = conn;
-    dial_set_deadline(conn->dial, connect_deadline(pool, heir));
+    dial_set_deadline(conn->dial, connect_deadline(pool, heir->connect_ms));
 }
 
-/* One more connection, charged before it is made; an idle one of another pool may have to go. */
-static int pool_dial(struct pool *pool, struct waiter *waiter)
+int pool_dial_begin(struct pool *pool, struct waiter *waiter, uint32_t connect_ms, uint32_t tls_ms)
 {
-    struct origins *origins = pool->origins;
     struct conn *conn;
-    int rc = account_charge(pool->account, ACCOUNT_CONNS, 1);
+    int rc = conn_new(pool, &conn);
 
-    /* Who wants a fresh one has no use for the idle ones of the pool itself either. */
-    if (rc < 0 && origins_make_room(origins, pool->account, waiter->fresh ? NULL : pool))
-        rc = account_charge(pool->account, ACCOUNT_CONNS, 1);
-    if (rc < 0) {
-        origins_starve(pool);
-        return -EAGAIN;
-    }
-    rc = conn_new(pool, &conn);
     if (rc < 0) {
         account_refund(pool->account, ACCOUNT_CONNS, 1);
         return rc;
     }
     conn_set_state(conn, CONN_DIALING);
     conn->initiator = waiter;
-    waiter->dialing = conn;
+    if (waiter)
+        waiter->dialing = conn;
     struct dial_params params = {
         .host = pool->host,
         .port = pool->port,
@@ -261,14 +271,33 @@ static int pool_dial(struct pool *pool, struct waiter *waiter)
         .verify = pool->verify,
         .public_only = pool->public_only,
         .trust = pool->trust,
+        .route = &pool->route,
         .key = {(const char *)pool->key.bytes, pool->key.len},
-        .connect_deadline_us = connect_deadline(pool, waiter),
-        .tls_timeout_ms = waiter->tls_ms,
+        .connect_deadline_us = connect_deadline(pool, connect_ms),
+        .tls_timeout_ms = tls_ms,
+        .tls_min = pool->tls_min,
+        .tls_max = pool->tls_max,
     };
-    rc = dial_start(&origins->net, &params, on_dialled, conn, &conn->dial);
+    rc = dial_start(&pool->origins->net, &params, on_dialled, conn, &conn->dial);
     if (rc < 0)
         pool_close_conn(conn);
     return rc;
+}
+
+/* An idle one of another pool may have to go. */
+static int pool_dial(struct pool *pool, struct waiter *waiter)
+{
+    struct origins *origins = pool->origins;
+    int rc = account_charge(pool->account, ACCOUNT_CONNS, 1);
+
+    /* Who wants a fresh one has no use for the idle ones of the pool itself either. */
+    if (rc < 0 && origins_make_room(origins, pool->account, waiter->fresh ? NULL : pool))
+        rc = account_charge(pool->account, ACCOUNT_CONNS, 1);
+    if (rc < 0) {
+        origins_starve(pool);
+        return -EAGAIN;
+    }
+    return pool_dial_begin(pool, waiter, waiter->connect_ms, waiter->tls_ms);
 }
 
 /* ---- matching ---- */
@@ -298,8 +327,13 @@ static int pool_lease(struct pool *pool, struct conn *conn, struct waiter *waite
         return rc;
     }
     conn_set_state(conn, CONN_LEASED);
-    pool->stats.requests++;
-    pool->stats.reused += conn->uses > 1;
+    if (waiter->keeps) {
+        conn->home = waiter->lease;
+        conn->uses--; /* it will be counted with each lease that is lent */
+        conn_watch(conn);
+        return 0;
+    }
+    count_request(pool, conn);
     return 0;
 }
 
@@ -319,7 +353,7 @@ static void waiter_grant(struct pool *pool, struct waiter *waiter, struct conn *
 
 static bool pool_has_room(struct pool *pool, bool fresh)
 {
-    if (pool_conns(pool) < pool->origins->conf->pool_connections)
+    if (pool_conns(pool) < pool_limit(pool))
         return true;
     struct rqv_list *last = rqv_list_last(&pool->conns[CONN_IDLE]);
     if (!fresh || !last)
@@ -329,7 +363,7 @@ static bool pool_has_room(struct pool *pool, bool fresh)
     return true;
 }
 
-static bool pool_is_held(const struct pool *pool)
+bool pool_is_held(const struct pool *pool)
 {
     return pool->hold_until_us > loop_now_us(pool->origins->loop);
 }
@@ -403,7 +437,7 @@ static bool pool_match(void *owner)
     struct pool *pool = owner;
 
     for (int i = 0; i < MATCH_STEPS; i++)
-        if (!match_step(pool))
+        if (!match_step(pool) && !pool_warm_step(pool))
             return false;
     return true;
 }
@@ -426,17 +460,16 @@ int pool_acquire(struct pool *pool, struct waiter *waiter, struct wait_source *s
     if (rc < 0)
         return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "out of memory");
     pool->stats.waits++;
+    waiter->since_us = loop_now_us(pool->origins->loop);
     pool_wake(pool);
     return 0;
 }
 
-/* Dials that have lost the one they were made for, once nobody is there whom they could serve: else a program
- * that dies would leave connections behind. */
-static void pool_drop_orphans(struct pool *pool)
+void pool_drop_orphans(struct pool *pool)
 {
     struct conn *orphan;
 
-    if (pool->waiters.count > 0 || pool->count[CONN_LEASED] > 0)
+    if (pool_is_wanted(pool) || pool->count[CONN_LEASED] > 0)
         return;
     while ((orphan = pool_orphan_dial(pool)))
         pool_close_conn(orphan);
@@ -451,10 +484,25 @@ void pool_cancel(struct pool *pool, struct waiter *waiter)
     struct waiter *heir = conn ? first_undialled(pool) : NULL;
     if (heir && conn->dial)
         dial_inherit(pool, conn, heir);
-    else if (conn)
+    else if (conn && rqv_list_empty(&pool->warmers))
         pool_close_conn(conn); /* nobody wants it */
     pool_drop_orphans(pool);
 }
+
+void conn_rest(struct conn *conn)
+{
+    struct pool *pool = conn->pool;
+
+    if (pool->limit != 0 && pool_conns(pool) > pool->limit) {
+        pool_close_conn(conn);
+        return;
+    }
+    conn_set_state(conn, CONN_IDLE);
+    conn_watch(conn);
+    pool_wake(pool);
+}
+
+/* ---- the end of a lease ---- */
 
 int lease_release(struct lease *lease)
 {
@@ -474,9 +522,10 @@ int lease_release(struct lease *lease)
     }
     lease->conn = NULL;
     conn->lease = NULL;
-    conn_set_state(conn, CONN_IDLE);
-    conn_watch(conn);
-    pool_wake(pool);
+    if (conn->home)
+        conn_come_home(conn);
+    else
+        conn_rest(conn);
     return 0;
 }
 

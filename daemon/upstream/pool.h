@@ -24,11 +24,23 @@ struct waiter {
     struct lease *lease;
     bool fresh;          /* only a connection that has not served */
     bool once;           /* could not be repeated: the socket is asked once more before it is handed out */
+    bool keeps;          /* the lease keeps it for a series of leases: lease_lend() */
     uint32_t connect_ms; /* for a dial made on its behalf; UINT32_MAX: no limit */
     uint32_t tls_ms;
     struct conn *dialing;                    /* made on its behalf, not yet connected */
     void (*on_lease)(struct waiter *waiter); /* the lease holds a connection */
     void (*on_fail)(struct waiter *waiter, const struct rqv_err *err);
+    uint64_t since_us; /* it waits */
+};
+
+/* One who wants connections to be there before they are needed; embedded in the owner. */
+struct warmer {
+    struct rqv_list node;        /* of the pool */
+    unsigned want;               /* idle and leased ones, in all */
+    unsigned dials;              /* begun for it, at most `want` */
+    uint32_t connect_ms, tls_ms; /* UINT32_MAX: no limit */
+    /* Runs once, never inside the start; err->code 0: they are there. */
+    void (*on_warm)(struct warmer *warmer, const struct rqv_err *err);
 };
 
 struct pool_stats {
@@ -47,10 +59,14 @@ struct pool {
     struct rqv_addr literal;
     bool use_tls, verify, public_only;
     struct trust *trust; /* a reference */
+    struct dial_route route;
+    uint16_t tls_min, tls_max;
+    unsigned limit; /* set by a program, below the configuration's; 0: that */
     struct rqv_list conns[CONN_STATES];
     unsigned count[CONN_STATES];
     struct rqv_list unused; /* those of the idle that have not served, the newest first */
     struct waitq waiters;
+    struct rqv_list warmers;
     struct fair_item match;
     struct rqv_list starved_node; /* of the account: a limit of the uid or the whole is in the way */
     uint64_t hold_until_us;
@@ -68,7 +84,15 @@ struct pool_params {
     bool public_only; /* after a redirect from a public address; the key says so, too */
     struct trust *trust;
     struct account *account;
+    const struct dial_route *route; /* NULL or port 0: none */
+    uint16_t tls_min, tls_max;      /* 0: the daemon's */
 };
+
+/* Somebody waits for something here. */
+static inline bool pool_is_wanted(const struct pool *pool)
+{
+    return pool->waiters.count > 0 || !rqv_list_empty(&pool->warmers);
+}
 
 int pool_new(struct origins *origins, const struct pool_params *params, struct pool **ret_pool);
 void pool_free(struct pool **pool); /* closes its connections; there must be no waiter and no lease */
@@ -78,6 +102,14 @@ void pool_free(struct pool **pool); /* closes its connections; there must be no 
 int pool_acquire(struct pool *pool, struct waiter *waiter, struct wait_source *source, struct rqv_err *err);
 void pool_cancel(struct pool *pool, struct waiter *waiter); /* harmless when not waiting */
 
+/* Lends what `home` keeps to a request's own lease, whose key must be the same. Its release brings it back to
+ * `home`, whose on_end tells; when it is closed, home->conn is NULL and home's on_error tells. 0;
+ * REQIVO_E_CONNECTION_CLOSED: the server has closed it, and it is closed now; REQIVO_E_SESSION: the keys
+ * differ. */
+int lease_lend(struct lease *home, struct lease *lease);
+/* `home` keeps it no more: a lent one ends with its lease, for the pool when `reuse`; else at once. */
+void lease_let_go(struct lease *home, bool reuse);
+
 /* Ends a lease: release keeps the connection when everything says that it may be kept; discard closes it.
  * REQIVO_E_INTERNAL: the keys differ (K1-K11), so what was received is not to be believed. */
 int lease_release(struct lease *lease);
@@ -85,5 +117,13 @@ void lease_discard(struct lease *lease);
 
 void pool_close_conn(struct conn *conn);      /* from any state; a lease on it is the caller's to end first */
 unsigned pool_conns(const struct pool *pool); /* dialing, idle and leased */
+unsigned pool_limit(const struct pool *pool); /* connections at most */
+
+/* 0: the configuration's, which is never exceeded. What is idle beyond it is closed, what is leased at its
+ * release. */
+void pool_set_limit(struct pool *pool, unsigned limit);
+unsigned pool_close_idle(struct pool *pool); /* how many were */
+void pool_warm(struct pool *pool, struct warmer *warmer);
+void pool_warm_cancel(struct pool *pool, struct warmer *warmer); /* harmless when it is over */
 
 #endif

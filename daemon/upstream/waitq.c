@@ -167,6 +167,13 @@ struct wait_node *waitq_next(struct wait_look *look)
 
     if (next != &head->fifo)
         return look->node = RQV_LIST_OF(next, struct wait_node, node);
+    return waitq_next_head(look);
+}
+
+struct wait_node *waitq_next_head(struct wait_look *look)
+{
+    struct wait_node *head = look->head;
+
     if (head->node.next != &head->share->ring)
         look->head = RQV_LIST_OF(head->node.next, struct wait_node, node);
     else

@@ -57,5 +57,6 @@ struct wait_look {
 struct wait_node *waitq_first(const struct waitq *queue);
 struct wait_node *waitq_look(struct wait_look *look, const struct waitq *queue);
 struct wait_node *waitq_next(struct wait_look *look);
+struct wait_node *waitq_next_head(struct wait_look *look); /* past the others of the same source */
 
 #endif

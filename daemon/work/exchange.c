@@ -74,8 +74,18 @@ static void on_fail(struct waiter *waiter, const struct rqv_err *err)
     exchange_finish(x);
 }
 
-/* What the program left to the daemon is the configuration's. */
-static uint32_t effective_timeout(const struct conf *conf, uint32_t asked, int which)
+static void on_turn(struct pin_turn *turn)
+{
+    exchange_drive(RQV_LIST_OF(turn, struct exchange, turn));
+}
+
+static void on_closed(struct pin_turn *turn)
+{
+    exchange_cancel(RQV_LIST_OF(turn, struct exchange, turn), REQIVO_E_CONNECTION_CLOSED,
+                    "the program has closed the connection that the request names");
+}
+
+uint32_t exchange_timeout(const struct conf *conf, uint32_t asked, int which)
 {
     uint32_t ms = asked == RQV_TIMEOUT_DEFAULT ? conf->timeout_ms[which] : asked;
 
@@ -101,7 +111,7 @@ static void exchange_init(struct exchange *x, struct exchange_env *env, const st
     x->body_ended = params->ended;
     x->start_us = x->queue_us = x->progress_us = loop_now_us(env->loop);
     for (int i = 0; i < RQV_T_COUNT; i++)
-        x->timeout_ms[i] = effective_timeout(env->conf, head->timeout_ms[i], i);
+        x->timeout_ms[i] = exchange_timeout(env->conf, head->timeout_ms[i], i);
     rqv_list_init(&x->peer_node);
     rqv_list_init(&x->body_node);
     x->lease.events = &exchange_lease_events;
@@ -152,6 +162,10 @@ int exchange_new(struct exchange_env *env, const struct exchange_params *params,
         exchange_abandon(x);
         return rc;
     }
+    if (params->pin) {
+        x->turn = (struct pin_turn){.lease = &x->lease, .on_turn = on_turn, .on_closed = on_closed};
+        pin_join(params->pin, &x->turn);
+    }
     *ret_exchange = x;
     return 0;
 }
@@ -181,20 +195,8 @@ static enum answer step_trust(struct exchange *x)
     if (rc < 0)
         return exchange_fail(x, &err);
     struct target_identity who = {x->account, x->env->conf, x->env->tls, trust, !own};
-    rc = target_key(&x->target, &who, &x->lease.key);
-    struct pool_params params = {
-        .key = &x->lease.key,
-        .host = x->target.host,
-        .port = x->target.port,
-        .literal = x->target.literal,
-        .use_tls = x->target.use_tls,
-        .verify = x->target.verify,
-        .public_only = x->target.public_only,
-        .trust = trust,
-        .account = x->account,
-    };
-    if (rc == 0)
-        rc = origins_get(x->env->origins, &params, &x->pool);
+    rc = x->turn.pin ? target_key(&x->target, &who, &x->lease.key)
+                     : target_pool(&x->target, &who, x->env->origins, &x->lease.key, &x->pool);
     if (rc == 0)
         return NEXT;
     rqv_err_set(&err, rc, REQIVO_PHASE_QUEUE, "no pool could be made: %s", rqv_err_text(rc));
@@ -226,7 +228,7 @@ static enum answer step_acquire(struct exchange *x)
     if (!x->lease.conn) {
         if (x->waiter.wait.queue)
             return WAIT;
-        int rc = pool_acquire(x->pool, &x->waiter, x->source, &err);
+        int rc = x->turn.pin ? pin_take(&x->turn, &err) : pool_acquire(x->pool, &x->waiter, x->source, &err);
         if (rc < 0)
             return exchange_fail(x, &err);
         if (rc == 0)

@@ -23,6 +23,7 @@
 #include "daemon/base/queue.h"
 #include "daemon/upstream/origins.h"
 #include "daemon/upstream/pool.h"
+#include "daemon/work/pin.h"
 #include "daemon/work/target.h"
 #include "proto/wire.h"
 
@@ -101,6 +102,7 @@ struct exchange {
     struct pool *pool;
     struct waiter waiter;
     struct lease lease;
+    struct pin_turn turn; /* of the connection that it names, if it names one */
     struct queue head, body;
     size_t body_at;         /* body bytes before this have been given to the connection; kept for a repeat */
     uint64_t body_received; /* from the program */
@@ -138,8 +140,9 @@ struct exchange_params {
     struct wait_source *source;
     uint64_t id;
     const struct rqv_request_head *head;
-    bool ended;              /* no DATA follows */
     struct session *session; /* or NULL */
+    struct pin *pin;         /* that head->connection_id names; NULL: any connection of the pool */
+    bool ended;              /* no DATA follows */
 };
 /* Charges the account. On failure err is filled and no exchange exists: the caller reports it. On success the
  * exchange runs from the next exchange_kick() on. */

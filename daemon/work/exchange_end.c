@@ -14,6 +14,7 @@ static void exchange_release(struct exchange *x)
     loop_timer_stop(&x->timer);
     if (x->pool)
         pool_cancel(x->pool, &x->waiter);
+    pin_leave(&x->turn);
     queue_done(&x->head);
     queue_done(&x->body);
     rqv_list_remove(&x->body_node);
@@ -82,7 +83,7 @@ static bool is_break(const struct rqv_err *err)
 
 static bool may_repeat(const struct exchange *x, const struct rqv_err *err)
 {
-    if (!is_break(err) || x->retried || x->got_head || !x->lease.conn || lease_seen(&x->lease))
+    if (!is_break(err) || x->turn.pin || x->retried || x->got_head || !x->lease.conn || lease_seen(&x->lease))
         return false;
     if (x->body_gone)
         return false;
@@ -104,6 +105,8 @@ void exchange_broken(struct exchange *x, const struct rqv_err *err)
     }
     if (!may_repeat(x, err)) {
         x->err = *err;
+        if (x->turn.pin && x->sent == REQIVO_SENT_NO)
+            x->err.code = REQIVO_E_CONNECTION_CLOSED;
         exchange_finish(x);
         return;
     }

@@ -23,6 +23,8 @@ void exchange_finish(struct exchange *x);
 /* A failure of the connection: repeated when the retry rule allows, else the end. */
 void exchange_broken(struct exchange *x, const struct rqv_err *err);
 void exchange_arm(struct exchange *x); /* the timer for the present step */
+/* What the program left to the daemon is the configuration's. RQV_TIMEOUT_NONE: no limit. */
+uint32_t exchange_timeout(const struct conf *conf, uint32_t asked, int which);
 void exchange_progress(struct exchange *x);
 enum answer exchange_fail(struct exchange *x, const struct rqv_err *err);
 int exchange_phase(const struct exchange *x);

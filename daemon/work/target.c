@@ -6,10 +6,12 @@
 #include "common/uninit.h"
 #include "daemon/net/idn.h"
 #include "daemon/net/policy.h"
+#include "daemon/work/route.h"
 #include "proto/http1.h"
 
 #include <reqivo/error.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,6 +102,34 @@ static int encode_head(const struct target *target, const struct rqv_request_hea
     return 0;
 }
 
+static uint16_t version_number(uint8_t asked, uint16_t otherwise)
+{
+    return asked == RQV_TLS_1_2 ? TLS_VERSION_MIN : asked == RQV_TLS_1_3 ? TLS_VERSION_MAX : otherwise;
+}
+
+/* All that names a pool, of a URL that has been read. */
+static int set_aim(struct target *target, const struct rqv_request_head *head, const struct rqv_url *url,
+                   struct rqv_err *err)
+{
+    set_origin(target, url);
+    target->verify = !(head->flags & RQV_REQ_INSECURE);
+    target->tls_min = version_number(head->tls_min, TLS_VERSION_MIN);
+    target->tls_max = version_number(head->tls_max, TLS_VERSION_MAX);
+    if (target->tls_min > target->tls_max)
+        return rqv_err_set(err, -EINVAL, REQIVO_PHASE_NONE,
+                           "the least version of TLS is greater than the greatest");
+    target->route.port = 0;
+    return head->route.len > 0 ? route_parse(head->route, &target->route, err) : 0;
+}
+
+int target_aim(struct target *target, const struct rqv_request_head *head, struct rqv_err *err)
+{
+    struct rqv_url url RQV_UNINIT; /* set whole by the parser */
+    int rc = target_url(head->url, &url, err);
+
+    return rc < 0 ? rc : set_aim(target, head, &url, err);
+}
+
 int target_init(struct target *target, const struct rqv_request_head *head, struct queue *ret_head,
                 struct rqv_err *err)
 {
@@ -109,14 +139,15 @@ int target_init(struct target *target, const struct rqv_request_head *head, stru
 
     if (rc < 0)
         return rc;
-    set_origin(target, &url);
+    rc = set_aim(target, head, &url, err);
+    if (rc < 0)
+        return rc;
     rc = rqv_fields_check_request(&head->fields, &which);
     if (rc < 0)
         return rqv_err_set(err, rc, REQIVO_PHASE_NONE,
                            "field %zu, \"%.*s\", is not valid or not the program's to write", which + 1,
                            (int)(head->fields.at[which].name.len < 64 ? head->fields.at[which].name.len : 64),
                            head->fields.at[which].name.ptr);
-    target->verify = !(head->flags & RQV_REQ_INSECURE);
     target->is_head = rqv_str_eq(head->method, RQV_STR("HEAD"));
     target->idempotent = (head->flags & RQV_REQ_IDEMPOTENT) || rqv_http1_method_is_safe(head->method) ||
                          rqv_fields_get(&head->fields, RQV_STR("idempotency-key"), 0);
@@ -141,9 +172,16 @@ int target_key(const struct target *target, const struct target_identity *who, s
     fields.host = host;
     fields.scope_id = target->literal.scope_id;
     fields.port = target->port;
+    if (target->route.port != 0) {
+        fields.route_present = 1;
+        fields.route_host = rqv_str_from(target->route.host);
+        fields.route_port = target->route.port;
+    }
     fields.zones = target->public_only ? POLICY_ZONES_REDIRECT : policy_zones(who->conf, who->account->uid);
     if (target->use_tls) {
         fields.verify_peer = fields.verify_host = target->verify;
+        fields.tls_min_version = target->tls_min;
+        fields.tls_max_version = target->tls_max;
         fields.expected_name = host;
         fields.server_name = target->host_type == RQV_HOST_NAME ? host : RQV_STR("");
         memcpy(fields.trust.bytes, trust_hash(who->trust), sizeof fields.trust.bytes);
@@ -151,4 +189,26 @@ int target_key(const struct target *target, const struct target_identity *who, s
         fields.trust_generation = who->system_trust ? tls_trust_generation(who->tls) : 0;
     }
     return key_encode(&fields, ret_key);
+}
+
+int target_pool(const struct target *target, const struct target_identity *who, struct origins *origins,
+                struct key *ret_key, struct pool **ret_pool)
+{
+    int rc = target_key(target, who, ret_key);
+    struct pool_params params = {
+        .key = ret_key,
+        .host = target->host,
+        .port = target->port,
+        .literal = target->literal,
+        .use_tls = target->use_tls,
+        .verify = target->verify,
+        .public_only = target->public_only,
+        .trust = who->trust,
+        .account = who->account,
+        .route = &target->route,
+        .tls_min = target->tls_min,
+        .tls_max = target->tls_max,
+    };
+
+    return rc < 0 ? rc : origins_get(origins, &params, ret_pool);
 }

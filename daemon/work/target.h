@@ -8,8 +8,10 @@
 #include "daemon/base/account.h"
 #include "daemon/base/conf.h"
 #include "daemon/base/queue.h"
+#include "daemon/net/dial.h"
 #include "daemon/net/tls.h"
 #include "daemon/upstream/key.h"
+#include "daemon/upstream/origins.h"
 #include "proto/url.h"
 #include "proto/wire.h"
 
@@ -22,6 +24,8 @@ struct target {
     bool public_only;  /* the owner's: a redirect from a public address leads here */
     uint8_t host_type; /* enum rqv_host_type; never NAME_UNICODE */
     struct rqv_addr literal;
+    uint16_t tls_min, tls_max; /* as TLS numbers them */
+    struct dial_route route;   /* port 0: none */
     /* of the request */
     bool is_head, idempotent, has_body, chunked, expect;
     bool bound_auth; /* Authorization: NTLM or Negotiate: the connection is not shared afterwards */
@@ -36,6 +40,10 @@ bool target_names_bound_auth(struct rqv_str value);
  * REQIVO_E_URL with err filled. */
 int target_url(struct rqv_str text, struct rqv_url *ret_url, struct rqv_err *err);
 
+/* The part that names a pool: origin, verification, versions of TLS, route. The method, the fields and the
+ * body play no part. 0, or a code with err filled. */
+int target_aim(struct target *target, const struct rqv_request_head *head, struct rqv_err *err);
+
 /* Reads the URL, converts the host, judges method and fields, and appends the encoded head to `ret_head`. 0,
  * or a code with err filled. */
 int target_init(struct target *target, const struct rqv_request_head *head, struct queue *ret_head,
@@ -43,14 +51,17 @@ int target_init(struct target *target, const struct rqv_request_head *head, stru
 
 /* Who asks, and what he trusts. */
 struct target_identity {
-    const struct account *account;
+    struct account *account;
     const struct conf *conf;
     const struct tls *tls;
-    const struct trust *trust;
+    struct trust *trust;
     bool system_trust; /* the system's set was meant, whatever it holds */
 };
 
 /* The pool key: every field of security.md B1 that varies. */
 int target_key(const struct target *target, const struct target_identity *who, struct key *ret_key);
+/* And the pool of that key, made on first use. */
+int target_pool(const struct target *target, const struct target_identity *who, struct origins *origins,
+                struct key *ret_key, struct pool **ret_pool);
 
 #endif
