@@ -199,13 +199,15 @@ static int encode_operation(struct reqivo_client *client, struct rqv_exchange *x
         return r;
     x->offset = rqv_channel_offset(&client->channel);
     r = rqv_wire_encode_operation(out, x->id, &operation);
-    if (r == 0 && makes)
+    if (r < 0 || !target)
+        return r;
+    if (makes)
         target->id = x->id;
-    if (r == 0 && operation.verb == RQV_OP_CONNECTION_RELEASE)
+    if (operation.verb == RQV_OP_CONNECTION_RELEASE)
         target->id = 0;
-    if (r == 0 && operation.verb == RQV_OP_COOKIES_ADD)
+    if (operation.verb == RQV_OP_COOKIES_ADD)
         target->filled = true;
-    return r;
+    return 0;
 }
 
 /* What the request names is made known first: its jar, its certificates. *ret_uploaded: their id, 0 when they

@@ -34,13 +34,13 @@ int rqv_operate_call(struct reqivo_client *client, struct reqivo_request *reques
                      struct reqivo_response **ret_response)
 {
     const struct rqv_submission submission = {.sync = true};
-    struct rqv_exchange *x;
+    struct rqv_exchange *x = NULL;
     int saved = errno;
     int r = client ? rqv_client_check(client, true) : REQIVO_E_CANCELED;
 
     if (r == 0)
         r = rqv_exchange_submit(client, &request, &submission, &x);
-    if (r < 0) {
+    if (r < 0 || !x) {
         reqivo_request_free(request);
         return r;
     }

@@ -215,7 +215,6 @@ int reqivo_session_load_cookies(struct reqivo_session *session, const char *path
     char *line = NULL, *lines[BATCH];
     size_t size = 0, count = 0;
     int saved = errno, r = 0;
-    ssize_t n;
 
     if (!session || !path)
         return -EINVAL;
@@ -225,7 +224,7 @@ int reqivo_session_load_cookies(struct reqivo_session *session, const char *path
         errno = saved;
         return r;
     }
-    while (r == 0 && (n = getline(&line, &size, file)) >= 0) {
+    while (r == 0 && getline(&line, &size, file) >= 0) {
         line[strcspn(line, "\r\n")] = '\0';
         if (is_comment(line))
             continue;
