@@ -30,6 +30,8 @@ struct rqv_pairs {
 /* A redirect that was followed: the request, and the response to it. */
 struct rqv_hop_record {
     uint16_t status;
+    uint8_t minor;
+    const char *reason; /* in the block of the fields, or "" */
     char *method, *url; /* one block, at method */
     struct rqv_pairs fields;
     uint32_t time_us[RQV_TIME_COUNT];

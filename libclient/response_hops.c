@@ -35,9 +35,8 @@ int rqv_response_set_origin(struct reqivo_response *response, struct rqv_str met
 int rqv_response_add_hop(struct reqivo_response *response, const struct reqivo_request *request,
                          const struct rqv_response_head *head)
 {
-    struct rqv_hop_record record = {.status = head->status};
+    struct rqv_hop_record record = {.status = head->status, .minor = head->minor};
     struct rqv_request_head first;
-    const char *reason;
 
     struct rqv_hop_record *hops = realloc(response->hops, (response->hop_count + 1) * sizeof *hops);
     if (!hops)
@@ -46,7 +45,7 @@ int rqv_response_add_hop(struct reqivo_response *response, const struct reqivo_r
     rqv_request_head(request, &first);
     struct rqv_str method = response->method ? rqv_str_from(response->method) : first.method;
     struct rqv_str url = response->url ? rqv_str_from(response->url) : first.url;
-    int r = rqv_response_copy_fields(&head->fields, (struct rqv_str){NULL, 0}, &record.fields, &reason);
+    int r = rqv_response_copy_fields(&head->fields, head->reason, &record.fields, &record.reason);
     if (r == 0)
         r = copy_both(method, url, &record.method, &record.url);
     if (r < 0) {
@@ -86,6 +85,20 @@ int reqivo_response_hop_status(const struct reqivo_response *response, size_t ho
     const struct rqv_hop_record *record = hop_at(response, hop);
 
     return record ? record->status : 0;
+}
+
+int reqivo_response_hop_minor(const struct reqivo_response *response, size_t hop)
+{
+    const struct rqv_hop_record *record = hop_at(response, hop);
+
+    return record ? record->minor : 0;
+}
+
+const char *reqivo_response_hop_reason(const struct reqivo_response *response, size_t hop)
+{
+    const struct rqv_hop_record *record = hop_at(response, hop);
+
+    return record ? record->reason : "";
 }
 
 const char *reqivo_response_hop_method(const struct reqivo_response *response, size_t hop)

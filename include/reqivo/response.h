@@ -66,6 +66,8 @@ REQIVO_API const char *reqivo_response_method(const struct reqivo_response *resp
 /* The redirects that were followed, in their order, from 0: the request, and the response to it. */
 REQIVO_API size_t reqivo_response_hop_count(const struct reqivo_response *response);
 REQIVO_API int reqivo_response_hop_status(const struct reqivo_response *response, size_t hop);
+REQIVO_API int reqivo_response_hop_minor(const struct reqivo_response *response, size_t hop);
+REQIVO_API const char *reqivo_response_hop_reason(const struct reqivo_response *response, size_t hop);
 REQIVO_API const char *reqivo_response_hop_method(const struct reqivo_response *response, size_t hop);
 REQIVO_API const char *reqivo_response_hop_url(const struct reqivo_response *response, size_t hop);
 REQIVO_API const char *reqivo_response_hop_address(const struct reqivo_response *response, size_t hop);

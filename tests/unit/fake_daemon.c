@@ -195,8 +195,11 @@ void fake_put_redirect(struct fake *fake, uint64_t id, int status, const char *l
 {
     static struct rqv_response_head head;
 
-    head = (struct rqv_response_head){
-        .status = (uint16_t)status, .minor = 1, .content_length = 0, .address = RQV_STR("192.0.2.1:80")};
+    head = (struct rqv_response_head){.status = (uint16_t)status,
+                                      .minor = 1,
+                                      .content_length = 0,
+                                      .reason = RQV_STR("Found"),
+                                      .address = RQV_STR("192.0.2.1:80")};
     head.time_us[RQV_TIME_FIRST] = 77;
     rqv_fields_add(&head.fields, RQV_STR("Location"), rqv_str_from(location));
     ck_assert_int_eq(rqv_wire_encode_response(&fake->out, id, RQV_FLAG_MORE, &head), 0);

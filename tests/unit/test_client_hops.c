@@ -81,6 +81,8 @@ START_TEST(history_of_redirects)
     ck_assert_str_eq(reqivo_response_hop_method(response, 1), "GET");
     ck_assert_str_eq(reqivo_response_hop_url(response, 1), "http://a.example/two");
     ck_assert_int_eq(reqivo_response_hop_status(response, 1), 302);
+    ck_assert_int_eq(reqivo_response_hop_minor(response, 1), 1);
+    ck_assert_str_eq(reqivo_response_hop_reason(response, 1), "Found");
     ck_assert_str_eq(reqivo_response_hop_address(response, 0), "192.0.2.1:80");
     ck_assert_str_eq(reqivo_response_hop_field(response, 0, "location", 0), "http://a.example/two");
     ck_assert_int_eq(reqivo_response_hop_field_at(response, 0, 0, &name, &value), 0);
@@ -88,6 +90,7 @@ START_TEST(history_of_redirects)
     ck_assert_int_eq(reqivo_response_hop_field_at(response, 0, 1, &name, &value), -ENOENT);
     ck_assert_uint_eq(reqivo_response_hop_time_us(response, 0, REQIVO_TIME_FIRST_BYTE), 77);
     ck_assert_int_eq(reqivo_response_hop_status(response, 2), 0);
+    ck_assert_str_eq(reqivo_response_hop_reason(response, 2), "");
     ck_assert_str_eq(reqivo_response_hop_url(response, 2), "");
     ck_assert_ptr_null(reqivo_response_hop_field(response, 2, "location", 0));
     reqivo_response_free(response);
