@@ -3,6 +3,8 @@
 #include "cli/body.h"
 
 #include "cli/options.h"
+#include "common/buf.h"
+#include "proto/form.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,52 +78,141 @@ static int body_append_fd(struct cli_body *body, int fd, bool binary)
     }
 }
 
-/* "@name": opens, and keeps the descriptor when the file alone is the body and can be sent from disk. */
-static int body_append_file(struct cli_body *body, const struct cli_item *item, bool alone)
+/* "-" is standard input. The descriptor, or -errno. */
+static int file_open(const char *path)
 {
-    const char *path = item->text + 1;
-    bool standard = strcmp(path, "-") == 0;
-    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
+static void file_close(int fd)
+{
+    if (fd != STDIN_FILENO)
+        close(fd);
+}
+
+/* "@name": opens, and keeps the descriptor when the file alone is the body and can be sent from disk. */
+static int body_append_file(struct cli_body *body, const char *path, bool binary, bool alone)
+{
+    int fd = file_open(path);
     struct stat st;
     int rc;
 
     if (fd < 0)
-        return -errno;
-    if (alone && item->binary && !standard && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        return fd;
+    if (alone && binary && fd != STDIN_FILENO && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
         body->fd = fd;
         body->size = (uint64_t)st.st_size;
         return 0;
     }
-    rc = body_append_fd(body, fd, item->binary);
-    if (!standard)
-        close(fd);
+    rc = body_append_fd(body, fd, binary);
+    file_close(fd);
     return rc;
 }
 
-int cli_body_read(const struct cli_list *data, struct cli_body *ret_body, char *why, size_t size)
+static int body_append_encoded(struct cli_body *body, const struct rqv_form_arg *arg, const char *bytes,
+                               size_t size)
+{
+    struct rqv_buf out;
+    int rc;
+
+    rqv_buf_init(&out, SIZE_MAX / 4);
+    rc = rqv_form_add_encoded(&out, arg->name, (struct rqv_str){bytes, size});
+    if (rc == 0)
+        rc = body_append(body, (const char *)rqv_buf_head(&out), rqv_buf_len(&out));
+    rqv_buf_wipe(&out);
+    return rc == 0 ? 0 : -ENOMEM;
+}
+
+/* --data-urlencode; *ret_path: the file of the complaint. */
+static int body_append_form(struct cli_body *body, const char *text, const char **ret_path)
+{
+    struct cli_body file = {.fd = -1};
+    struct rqv_form_arg arg;
+    int fd, rc;
+
+    rqv_form_split(rqv_str_from(text), &arg);
+    if (!arg.is_file)
+        return body_append_encoded(body, &arg, arg.content.ptr, arg.content.len);
+    *ret_path = arg.content.ptr; /* the end of the argument, so it is terminated */
+    fd = file_open(*ret_path);
+    if (fd < 0)
+        return fd;
+    rc = body_append_fd(&file, fd, true);
+    file_close(fd);
+    if (rc == 0)
+        rc = body_append_encoded(body, &arg, file.bytes, (size_t)file.size);
+    cli_body_done(&file);
+    return rc;
+}
+
+static int body_append_piece(struct cli_body *body, const struct cli_item *item, bool alone,
+                             const char **ret_path)
+{
+    bool binary = item->piece == CLI_PIECE_BINARY || item->piece == CLI_PIECE_JSON;
+
+    if (item->piece == CLI_PIECE_URLENCODE)
+        return body_append_form(body, item->text, ret_path);
+    if (item->text[0] != '@' || item->piece == CLI_PIECE_RAW)
+        return body_append(body, item->text, strlen(item->text));
+    *ret_path = item->text + 1;
+    return body_append_file(body, *ret_path, binary, alone);
+}
+
+int cli_body_read(const struct cli_list *data, bool in_memory, struct cli_body *ret_body, char *why,
+                  size_t size)
 {
     *ret_body = (struct cli_body){.fd = -1};
     for (size_t i = 0; i < data->count; i++) {
         const struct cli_item *item = &data->items[i];
-        int rc = i ? body_append(ret_body, "&", 1) : 0;
+        const char *path = "the body";
+        int rc = i && item->piece != CLI_PIECE_JSON ? body_append(ret_body, "&", 1) : 0;
 
-        if (rc == 0 && item->text[0] == '@')
-            rc = body_append_file(ret_body, item, data->count == 1);
-        else if (rc == 0)
-            rc = body_append(ret_body, item->text, strlen(item->text));
+        if (rc == 0)
+            rc = body_append_piece(ret_body, item, data->count == 1 && !in_memory, &path);
         if (rc < 0) {
-            snprintf(why, size, "cannot read %s: %s", item->text[0] == '@' ? item->text + 1 : "the body",
-                     strerror(-rc));
+            snprintf(why, size, "cannot read %s: %s", path, strerror(-rc));
             return rc;
         }
     }
     return 0;
 }
 
+int cli_body_open(const char *path, struct cli_body *ret_body, char *why, size_t size)
+{
+    struct stat st;
+    int fd = file_open(strcmp(path, ".") == 0 ? "-" : path);
+
+    *ret_body = (struct cli_body){.fd = -1};
+    if (fd < 0) {
+        snprintf(why, size, "cannot read %s: %s", path, strerror(-fd));
+        return fd;
+    }
+    ret_body->fd = fd;
+    ret_body->stream = fd == STDIN_FILENO || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode);
+    if (!ret_body->stream)
+        ret_body->size = (uint64_t)st.st_size;
+    return 0;
+}
+
+long cli_body_next(void *buffer, size_t size, void *userdata)
+{
+    struct cli_body *body = userdata;
+    ssize_t n;
+
+    do
+        n = read(body->fd, buffer, size);
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        body->size += (uint64_t)n;
+    return n < 0 ? -errno : n;
+}
+
 void cli_body_done(struct cli_body *body)
 {
     free(body->bytes);
     if (body->fd >= 0)
-        close(body->fd);
+        file_close(body->fd);
     *body = (struct cli_body){.fd = -1};
 }

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define FIELDS_OWN 10 /* those that no -H asks for */
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
@@ -120,14 +122,61 @@ static int fields_given(struct cli_fields *fields, const struct cli_options *opt
     return 0;
 }
 
-int cli_fields_build(const struct cli_options *options, const char *basic, struct cli_fields *ret_fields)
+/* -r "5" is "bytes=5-", as with curl. */
+static int fields_range(struct cli_fields *fields, const struct cli_options *options)
+{
+    const char *range = options->range;
+    char text[128];
+
+    if (!range)
+        return 0;
+    snprintf(text, sizeof(text), "bytes=%s%s", range, strchr(range, '-') ? "" : "-");
+    return fields_default(fields, options, "Range", text);
+}
+
+/* -e "URL;auto": what stands before the mark. */
+static int fields_referer(struct cli_fields *fields, const struct cli_options *options)
+{
+    const char *text = options->referer;
+    struct cli_field_text field = {.name = "Referer", .name_len = strlen("Referer"), .value = text};
+    size_t len = text ? strlen(text) : 0;
+
+    if (cli_referer_auto(options))
+        len -= strlen(";auto");
+    field.value_len = len;
+    return len && !is_given(options, "Referer") ? fields_add(fields, &field) : 0;
+}
+
+bool cli_referer_auto(const struct cli_options *options)
+{
+    size_t len = options->referer ? strlen(options->referer) : 0;
+
+    return len >= 5 && strcmp(options->referer + len - 5, ";auto") == 0;
+}
+
+/* What the body says of itself, behind the fields of -H. */
+static int fields_content(struct cli_fields *fields, const struct cli_options *options)
+{
+    bool json = cli_options_json(options);
+    int rc = 0;
+
+    if (json)
+        rc = fields_default(fields, options, "Content-Type", "application/json");
+    else if (cli_options_form(options))
+        rc = fields_default(fields, options, "Content-Type", "application/x-www-form-urlencoded");
+    return rc == 0 && json ? fields_default(fields, options, "Accept", "application/json") : rc;
+}
+
+int cli_fields_build(const struct cli_options *options, const struct cli_field_values *values,
+                     struct cli_fields *ret_fields)
 {
     char agent[64];
     const char *name = agent;
+    const char *accept = cli_options_json(options) ? NULL : "*/*";
     int rc;
 
     *ret_fields = (struct cli_fields){0};
-    ret_fields->items = calloc(options->fields.count + 4, sizeof(*ret_fields->items));
+    ret_fields->items = calloc(options->fields.count + FIELDS_OWN, sizeof(*ret_fields->items));
     if (!ret_fields->items)
         return -ENOMEM;
     snprintf(agent, sizeof(agent), "reqivo/%s", reqivo_version());
@@ -135,16 +184,22 @@ int cli_fields_build(const struct cli_options *options, const char *basic, struc
         name = options->agent[0] ? options->agent : NULL;
     rc = fields_given(ret_fields, options, true);
     if (rc == 0)
-        rc = fields_default(ret_fields, options, "Authorization", basic);
+        rc = fields_default(ret_fields, options, "Authorization", values->authorization);
+    if (rc == 0)
+        rc = fields_range(ret_fields, options);
     if (rc == 0)
         rc = fields_default(ret_fields, options, "User-Agent", name);
     if (rc == 0)
-        rc = fields_default(ret_fields, options, "Accept", "*/*");
+        rc = fields_default(ret_fields, options, "Accept", accept);
+    if (rc == 0 && options->compressed)
+        rc = fields_default(ret_fields, options, "Accept-Encoding", "deflate, gzip, br, zstd");
+    if (rc == 0)
+        rc = fields_referer(ret_fields, options);
+    if (rc == 0)
+        rc = fields_default(ret_fields, options, "Cookie", values->cookie);
     if (rc == 0)
         rc = fields_given(ret_fields, options, false);
-    if (rc == 0 && options->data.count)
-        rc = fields_default(ret_fields, options, "Content-Type", "application/x-www-form-urlencoded");
-    return rc;
+    return rc == 0 ? fields_content(ret_fields, options) : rc;
 }
 
 void cli_fields_done(struct cli_fields *fields)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fields - the fields of one request as curl would send them: Host when given, Authorization, User-Agent,
- * Accept, those of -H in order, Content-Type of a form. -H replaces, removes ("Name:") or empties ("Name;")
- * any of them. Pure.
+ * fields - the fields of one request as curl would send them: Host when given, Authorization, Range,
+ * User-Agent, Accept, Accept-Encoding, Referer, Cookie, those of -H in order, then Content-Type and Accept of
+ * --json, or Content-Type of a form. -H replaces, removes ("Name:") or empties ("Name;") any of them. Pure.
  */
 #ifndef CLI_FIELDS_H
 #define CLI_FIELDS_H
@@ -36,8 +36,18 @@ struct cli_field_text {
 };
 enum cli_field_kind cli_field_split(const char *text, struct cli_field_text *ret_text);
 
-/* basic: "Basic ..." of the URL's userinfo or NULL. 0 or -ENOMEM; done in every case, it wipes. */
-int cli_fields_build(const struct cli_options *options, const char *basic, struct cli_fields *ret_fields);
+/* What the fields are made of besides the options; each may be NULL. */
+struct cli_field_values {
+    const char *authorization;
+    const char *cookie;
+};
+
+/* 0 or -ENOMEM; done in every case, it wipes. */
+int cli_fields_build(const struct cli_options *options, const struct cli_field_values *values,
+                     struct cli_fields *ret_fields);
 void cli_fields_done(struct cli_fields *fields);
+
+bool cli_referer_auto(
+    const struct cli_options *options); /* -e "...;auto": each redirect names the URL before it */
 
 #endif

@@ -5,11 +5,16 @@ noinst_LTLIBRARIES += libcli.la
 # The parts without main, for the programs and the unit tests.
 libcli_la_SOURCES = \
 	cli/body.c cli/body.h \
+	cli/cookies.c cli/cookies.h \
 	cli/exit.c cli/exit.h \
+	cli/facts.c cli/facts.h \
 	cli/fields.c cli/fields.h \
+	cli/head.c cli/head.h \
 	cli/help.c \
 	cli/options.c cli/options.h \
 	cli/output.c cli/output.h \
+	cli/progress.c cli/progress.h \
+	cli/routes.c cli/routes.h \
 	cli/url.c cli/url.h \
 	cli/writeout.c cli/writeout.h
 libcli_la_LIBADD = libclient.la

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* reqivo - the main function: options, what is read once for all URLs, then one transfer after the other. */
+#include "cli/cookies.h"
 #include "cli/exit.h"
 #include "cli/fields.h"
 #include "cli/options.h"
@@ -8,6 +9,7 @@
 
 #include <errno.h>
 #include <reqivo/client.h>
+#include <reqivo/session.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -32,7 +34,7 @@ static int format_load(const struct cli_options *options, struct cli_body *ret_f
     *ret_text = options->write_out;
     if (!options->write_out || options->write_out[0] != '@')
         return 0;
-    if (cli_body_read(&list, ret_format, why, sizeof(why)) < 0)
+    if (cli_body_read(&list, true, ret_format, why, sizeof(why)) < 0)
         return complain(options, CLI_EXIT_READ, why);
     ret_format->bytes[ret_format->size - 1] = '\0'; /* over the '&' that joins the empty second piece */
     *ret_text = ret_format->bytes;
@@ -49,26 +51,39 @@ static void warn_no_fields(const struct cli_options *options)
                     options->fields.items[i].text);
 }
 
-static int run(const struct cli_options *options)
+static int run_group(struct cli_command *command, const struct cli_options *options)
 {
-    struct cli_session session = {.options = options, .body = {.fd = -1}};
+    struct cli_group group = {.command = command, .options = options, .body = {.fd = -1}};
     struct cli_body format = {.fd = -1};
     char why[256] = "";
-    int exit = format_load(options, &format, &session.write_out);
-    int rc = exit ? 0 : cli_body_read(&options->data, &session.body, why, sizeof(why));
+    int exit = format_load(options, &format, &group.write_out);
+    int rc = exit ? 0 : cli_body_read(&options->data, options->get, &group.body, why, sizeof(why));
 
     if (rc < 0)
         exit = complain(options, rc == -ENOMEM ? CLI_EXIT_MEMORY : CLI_EXIT_READ, why);
     if (!exit) {
         warn_no_fields(options);
         for (size_t n = 0; n < options->urls.count; n++)
-            exit = cli_transfer(&session, n); /* the last one's counts, as with curl */
-        if (fflush(stdout) != 0 && !exit)
-            exit = complain(options, CLI_EXIT_WRITE, "cannot write to stdout");
+            exit = cli_transfer(&group, n); /* the last one's counts, as with curl */
     }
-    reqivo_close(session.client);
-    cli_body_done(&session.body);
+    cli_body_done(&group.body);
     cli_body_done(&format);
+    return exit;
+}
+
+static int run(const struct cli_options *options)
+{
+    struct cli_command command = {.first = options};
+    int exit = CLI_EXIT_OK;
+
+    for (const struct cli_options *group = options; group; group = group->next)
+        exit = run_group(&command, group);
+    if (command.session)
+        cli_cookies_save(options, command.session);
+    if (fflush(stdout) != 0 && !exit)
+        exit = complain(options, CLI_EXIT_WRITE, "cannot write to stdout");
+    reqivo_session_free(command.session);
+    reqivo_close(command.client);
     return exit;
 }
 

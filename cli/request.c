@@ -6,9 +6,12 @@
 #include "cli/body.h"
 #include "cli/fields.h"
 #include "cli/options.h"
+#include "cli/routes.h"
 
 #include <errno.h>
+#include <reqivo/session.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,17 +31,22 @@ static int request_fields(struct reqivo_request *request, const struct cli_field
 
 static int request_body(struct reqivo_request *request, const struct cli_request_params *params)
 {
-    const struct cli_body *body = params->body;
     const struct cli_fields *fields = params->fields;
+    struct cli_body *body = params->body;
+    bool upload = !cli_options_form(params->options);
+    bool large;
     int rc;
 
-    if (params->options->data.count == 0)
+    if (!body)
         return 0;
-    if (body->fd >= 0) /* from its start for every URL */
+    if (body->stream)
+        rc = reqivo_request_set_body_callback(request, cli_body_next, body, REQIVO_LENGTH_UNKNOWN);
+    else if (body->fd >= 0) /* from its start for every URL */
         rc = lseek(body->fd, 0, SEEK_SET) < 0 ? -errno : reqivo_request_set_body_file(request, body->fd);
     else
         rc = reqivo_request_set_body_view(request, body->bytes ? body->bytes : "", (size_t)body->size);
-    if (rc == 0 && (fields->expect_asked || (body->size > CLI_EXPECT_SIZE && !fields->expect_refused)))
+    large = body->size > CLI_EXPECT_SIZE || (upload && (body->size || body->stream));
+    if (rc == 0 && (fields->expect_asked || (large && !fields->expect_refused)))
         rc = reqivo_request_set_expect(request, 1);
     return rc;
 }
@@ -73,12 +81,70 @@ static int request_trust(struct reqivo_request *request, const struct cli_option
     return rc;
 }
 
-int cli_request_build(const struct cli_request_params *params, struct reqivo_request **ret_request, char *why,
+/* Before each redirect: -X holds for it as well, and -e ";auto" names where it comes from. */
+static int on_hop(struct reqivo_client *client, struct reqivo_request *request, unsigned hop, void *userdata)
+{
+    struct cli_request_params *params = userdata;
+    size_t size = reqivo_request_url(request, NULL, 0) + 1;
+    char *url = malloc(size);
+    int rc = url ? 0 : -ENOMEM;
+
+    (void)client;
+    if (rc == 0)
+        reqivo_request_url(request, url, size);
+    if (rc == 0 && hop > 0 && params->options->method)
+        rc = reqivo_request_set_method(request, params->options->method);
+    if (rc == 0 && hop > 0 && cli_referer_auto(params->options))
+        rc = reqivo_request_set_field(request, "Referer", params->last_url);
+    if (url)
+        url[strcspn(url, "#")] = '\0';
+    free(params->last_url);
+    params->last_url = url;
+    return rc;
+}
+
+static int request_redirects(struct reqivo_request *request, struct cli_request_params *params)
+{
+    const struct cli_options *options = params->options;
+    unsigned policy = 0;
+    int rc;
+
+    if (!options->location || options->redirects == 0)
+        return 0;
+    if (options->trusted)
+        policy |= REQIVO_REDIRECT_TRUSTED;
+    if (options->post301 || options->post302 || options->post303)
+        policy |= REQIVO_REDIRECT_KEEP_METHOD;
+    rc = reqivo_request_set_redirects(request, options->redirects);
+    if (rc == 0)
+        rc = reqivo_request_set_redirect_policy(request, policy);
+    if (rc == 0 && (options->method || cli_referer_auto(options)))
+        rc = reqivo_request_set_hooks(request, on_hop, NULL, params);
+    return rc;
+}
+
+static int request_way(struct reqivo_request *request, const struct cli_request_params *params)
+{
+    const struct cli_options *options = params->options;
+    char route[CLI_ROUTE_MAX];
+    int rc = cli_route_find(options, params->url, route);
+
+    if (rc == 0 && route[0])
+        rc = reqivo_request_set_route(request, route);
+    if (rc == 0 && (options->tls_min || options->tls_max))
+        rc = reqivo_request_set_tls_versions(request, options->tls_min, options->tls_max);
+    if (rc == 0 && options->compressed)
+        rc = reqivo_request_set_decode(request, 1);
+    return rc;
+}
+
+int cli_request_build(struct cli_request_params *params, struct reqivo_request **ret_request, char *why,
                       size_t size)
 {
     const struct cli_options *options = params->options;
     struct reqivo_request *request = NULL;
-    int rc = reqivo_request_new(cli_options_method(options), params->url, &request);
+    int rc = params->session ? reqivo_session_request(params->session, params->method, params->url, &request)
+                             : reqivo_request_new(params->method, params->url, &request);
 
     why[0] = '\0';
     if (rc == 0)
@@ -91,6 +157,10 @@ int cli_request_build(const struct cli_request_params *params, struct reqivo_req
         rc = request_times(request, options);
     if (rc == 0)
         rc = request_trust(request, options, why, size);
+    if (rc == 0)
+        rc = request_redirects(request, params);
+    if (rc == 0)
+        rc = request_way(request, params);
     if (rc == 0)
         rc = reqivo_request_set_max_body(request, UINT64_MAX); /* it is streamed, not kept */
     if (rc == 0) {

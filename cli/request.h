@@ -9,16 +9,20 @@
 struct cli_options;
 struct cli_fields;
 struct cli_body;
+struct reqivo_session;
 
 struct cli_request_params {
     const struct cli_options *options;
     const struct cli_fields *fields;
-    const struct cli_body *body;
+    struct cli_body *body; /* NULL: none */
     const char *url;
+    const char *method;
+    struct reqivo_session *session; /* whose cookies it gets, or NULL */
+    char *last_url;                 /* of the hop before, kept here for -e ";auto"; freed by the owner */
 };
 
-/* 0, or a negative code of the library with one sentence in `why`. */
-int cli_request_build(const struct cli_request_params *params, struct reqivo_request **ret_request, char *why,
+/* The params must outlive the request. 0, or a negative code of the library with one sentence in `why`. */
+int cli_request_build(struct cli_request_params *params, struct reqivo_request **ret_request, char *why,
                       size_t size);
 
 #endif

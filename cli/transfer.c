@@ -2,43 +2,64 @@
 /*
  * transfer - the life of one URL:
  *
- *   prepare (URL, fields, request, handle) -> reqivo_call() -> [on_head, on_body...] -> outcome -> message,
- * -w
+ *   prepare (URL, fields, body, request, handle) -> reqivo_call() -> [on_head, on_body...] -> outcome
+ *     -> message, -w
  *
  * `exit` holds the first failure of our own (a status with -f, a full disk); it wins over what the library
  * answers, which then is only the cancellation that we asked for.
  */
 #include "cli/transfer.h"
 
+#include "cli/cookies.h"
 #include "cli/exit.h"
+#include "cli/facts.h"
 #include "cli/fields.h"
+#include "cli/head.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/request.h"
 #include "cli/url.h"
 #include "cli/verbose.h"
-#include "cli/writeout.h"
 #include "proto/url.h"
 
+#include <errno.h>
 #include <reqivo/response.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 /* With -f the body of an error is read and dropped up to here: that keeps the connection for the next one. */
 #define DISCARD_MAX 65536u
 
 struct transfer {
     const struct cli_options *options;
-    const struct cli_url *url;
+    const char *method;
+    struct cli_url url;
     struct cli_output output;
-    uint64_t received;
+    FILE *dump; /* -D */
+    struct cli_progress progress;
+    struct cli_body upload; /* -T */
+    struct cli_fields fields;
+    char *authorization, *cookie, *remote_name;
+    uint64_t received, head_size, upload_size;
+    size_t heads; /* that have been shown: those of the redirects, and the answer's */
     int exit;
-    bool head_shown;
+    bool ignore; /* the body is not wanted */
     char why[512];
 };
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 static int transfer_fail(struct transfer *transfer, int exit, const char *why)
 {
@@ -48,62 +69,69 @@ static int transfer_fail(struct transfer *transfer, int exit, const char *why)
     return exit;
 }
 
-static int line_print(struct cli_output *output, const char *name, const char *value)
+/* ---- the answer ---- */
+
+/* Text of a head, or of trailers, to where it is asked for; frees it. 0 or an exit code. */
+static int head_write(struct transfer *transfer, char *text, size_t len)
 {
-    const char *const parts[] = {name, ": ", value, "\r\n"};
+    const struct cli_options *options = transfer->options;
+    int rc = text ? 0 : -ENOMEM;
+
+    if (rc < 0)
+        return transfer_fail(transfer, CLI_EXIT_MEMORY, "out of memory");
+    transfer->head_size += len;
+    if (transfer->dump && fwrite(text, 1, len, transfer->dump) != len)
+        transfer_fail(transfer, CLI_EXIT_WRITE, "cannot write the file of -D");
+    if (options->include || options->head)
+        rc = cli_output_head(&transfer->output, text, len);
+    free(text);
+    return rc < 0 ? transfer_fail(transfer, CLI_EXIT_WRITE, transfer->output.why) : transfer->exit;
+}
+
+/* The heads that have come and were not shown yet. */
+static int heads_show(struct transfer *transfer, const struct reqivo_response *response)
+{
+    size_t count = reqivo_response_hop_count(response) + (reqivo_response_status(response) != 0);
+    size_t len = 0;
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
-        rc = cli_output_head(output, parts[i], strlen(parts[i]));
+    for (; rc == 0 && transfer->heads < count; transfer->heads++) {
+        char *text = cli_head_text(response, transfer->heads, &len);
+
+        rc = head_write(transfer, text, len);
+    }
     return rc;
 }
 
-/* The status line and fields as -i and -I show them. 0 or -EIO. */
-static int head_print(struct cli_output *output, const struct reqivo_response *response)
+/* What the status means for the body: -f, and a redirect that --max-redirs 0 forbids. */
+static void status_judge(struct transfer *transfer, const struct reqivo_response *response)
 {
-    const char *reason = reqivo_response_reason(response);
-    const char *name = NULL, *value = NULL;
-    char line[64];
-    int rc;
+    const struct cli_options *options = transfer->options;
+    int status = reqivo_response_status(response);
 
-    snprintf(line, sizeof(line), "HTTP/1.%d %03d ", reqivo_response_minor(response),
-             reqivo_response_status(response));
-    rc = cli_output_head(output, line, strlen(line));
-    if (rc == 0)
-        rc = cli_output_head(output, reason, strlen(reason));
-    if (rc == 0)
-        rc = cli_output_head(output, "\r\n", 2);
-    for (size_t i = 0; rc == 0 && reqivo_response_field_at(response, i, &name, &value) == 0; i++)
-        rc = line_print(output, name, value);
-    return rc == 0 ? cli_output_head(output, "\r\n", 2) : rc;
-}
-
-/* Trailer fields follow the body, without an empty line (as with curl). */
-static int trailers_print(struct cli_output *output, const struct reqivo_response *response)
-{
-    const char *name = NULL, *value = NULL;
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && reqivo_response_trailer_at(response, i, &name, &value) == 0; i++)
-        rc = line_print(output, name, value);
-    return rc;
+    if (options->location && options->redirects == 0 && status >= 300 && status < 400 &&
+        reqivo_response_field(response, "Location", 0)) {
+        transfer->ignore = true;
+        transfer_fail(transfer, CLI_EXIT_REDIRECTS, "more redirects than are followed: 0");
+    } else if ((options->fail || options->fail_with_body) && status >= 400) {
+        transfer->ignore = options->fail;
+        snprintf(transfer->why, sizeof(transfer->why), "the requested URL returned error: %d", status);
+        transfer_fail(transfer, CLI_EXIT_STATUS, transfer->why);
+    }
 }
 
 static int on_head(struct reqivo_client *client, const struct reqivo_response *response, void *userdata)
 {
     struct transfer *transfer = userdata;
-    const struct cli_options *options = transfer->options;
+    int rc;
 
-    transfer->head_shown = true;
-    if (options->verbose)
+    if (transfer->options->verbose)
         cli_verbose_head(client, response);
-    if ((options->include || options->head) && head_print(&transfer->output, response) < 0)
-        return transfer_fail(transfer, CLI_EXIT_WRITE, transfer->output.why);
-    if (options->fail && reqivo_response_status(response) >= 400) {
-        snprintf(transfer->why, sizeof(transfer->why), "the requested URL returned error: %d",
-                 reqivo_response_status(response));
-        transfer_fail(transfer, CLI_EXIT_STATUS, transfer->why);
-    }
+    rc = heads_show(transfer, response);
+    if (rc)
+        return rc;
+    status_judge(transfer, response);
+    transfer->progress.total = reqivo_response_content_length(response);
     return 0;
 }
 
@@ -113,12 +141,14 @@ static int on_body(struct reqivo_client *client, const void *bytes, size_t size,
 
     (void)client;
     transfer->received += size;
-    if (transfer->exit == CLI_EXIT_STATUS)
+    if (transfer->ignore)
         return transfer->received > DISCARD_MAX ? -1 : 0;
     if (cli_output_body(&transfer->output, bytes, size) < 0) {
         transfer_fail(transfer, CLI_EXIT_WRITE, transfer->output.why);
         return -1;
     }
+    if (transfer->progress.out)
+        cli_progress_add(&transfer->progress, size, now_ms());
     return 0;
 }
 
@@ -135,135 +165,27 @@ static void transfer_outcome(struct transfer *transfer, const struct reqivo_resp
     transfer->exit = cli_exit_of(code, reqivo_response_phase(response));
 }
 
-/* "192.0.2.1:443" or "[2001:db8::1]:443" */
-static void facts_address(struct cli_facts *facts, const char *address)
-{
-    const char *colon = strrchr(address, ':');
-    size_t len = colon ? (size_t)(colon - address) : strlen(address);
-
-    if (len >= 2 && address[0] == '[' && address[len - 1] == ']') {
-        address++;
-        len -= 2;
-    }
-    snprintf(facts->remote_ip, sizeof(facts->remote_ip), "%.*s", (int)len, address);
-    facts->remote_port = colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
-}
-
-/* curl counts each time from the start; the library reports how long each phase took. */
-static void facts_times(struct cli_facts *facts, const struct reqivo_response *response)
-{
-    uint64_t tls = reqivo_response_time_us(response, REQIVO_TIME_TLS);
-    uint64_t first = reqivo_response_time_us(response, REQIVO_TIME_FIRST_BYTE);
-
-    facts->queue_us = reqivo_response_time_us(response, REQIVO_TIME_QUEUE);
-    facts->namelookup_us = facts->queue_us + reqivo_response_time_us(response, REQIVO_TIME_DNS);
-    facts->connect_us = facts->namelookup_us + reqivo_response_time_us(response, REQIVO_TIME_CONNECT);
-    facts->appconnect_us = tls ? facts->connect_us + tls : 0;
-    facts->pretransfer_us = facts->connect_us + tls;
-    facts->total_us = reqivo_response_time_us(response, REQIVO_TIME_CALL);
-    if (first)
-        facts->starttransfer_us =
-            facts->pretransfer_us + reqivo_response_time_us(response, REQIVO_TIME_SEND) + first;
-    if (facts->starttransfer_us > facts->total_us)
-        facts->starttransfer_us = facts->total_us;
-}
-
-static void transfer_writeout(const struct cli_session *session, const struct transfer *transfer,
-                              const struct reqivo_response *response, size_t n)
-{
-    const struct cli_options *options = session->options;
-    bool connected =
-        reqivo_response_status(response) || reqivo_response_phase(response) > REQIVO_PHASE_CONNECT;
-    struct cli_facts facts = {
-        .url = options->urls.items[n].text,
-        .url_effective = transfer->url->text ? transfer->url->text : options->urls.items[n].text,
-        .https = transfer->url->text && strncasecmp(transfer->url->text, "https", 5) == 0,
-        .method = cli_options_method(options),
-        .content_type = reqivo_response_field(response, "Content-Type", 0),
-        .errormsg = transfer->exit ? transfer->why : NULL,
-        .filename = transfer->output.path,
-        .status = reqivo_response_status(response),
-        .minor = reqivo_response_minor(response),
-        .exitcode = transfer->exit,
-        .num_headers = reqivo_response_field_count(response),
-        .urlnum = n,
-        .size_download = transfer->received,
-        .reused = reqivo_response_reused(response),
-        .retried = reqivo_response_retried(response),
-    };
-
-    facts.num_connects = connected && !facts.reused ? 1 : 0;
-    facts_address(&facts, response ? reqivo_response_address(response) : "");
-    facts_times(&facts, response);
-    cli_writeout(session->write_out, &facts, stdout, stderr);
-}
-
-static int session_open(struct cli_session *session, struct transfer *transfer)
-{
-    const char *path = session->options->socket;
-    char detail[400] = "";
-    int rc = session->client ? 0 : reqivo_open(path, &session->client);
-
-    if (rc == 0)
-        return 0;
-    reqivo_open_error(path, detail, sizeof(detail));
-    snprintf(transfer->why, sizeof(transfer->why), "%s%s%s", reqivo_error_text(rc), detail[0] ? ": " : "",
-             detail);
-    return transfer_fail(transfer, cli_exit_of(rc, REQIVO_PHASE_IPC), transfer->why);
-}
-
-/* Sends the request and waits for its end; failures are in the transfer. */
-static void transfer_call(struct cli_session *session, struct transfer *transfer,
-                          const struct cli_fields *fields, struct reqivo_response **ret_response)
-{
-    struct cli_request_params params = {
-        .options = session->options, .fields = fields, .body = &session->body, .url = transfer->url->text};
-    struct reqivo_request *request = NULL;
-    int rc = cli_request_build(&params, &request, transfer->why, sizeof(transfer->why));
-
-    if (rc < 0) {
-        transfer_fail(transfer, cli_exit_of(rc, REQIVO_PHASE_NONE), transfer->why);
-        return;
-    }
-    rc = reqivo_request_set_stream(request, on_head, on_body, transfer);
-    if (rc == 0 && session_open(session, transfer) == 0) {
-        if (session->options->verbose)
-            cli_verbose_request(session->client, &params);
-        rc = reqivo_call(session->client, &request, ret_response);
-    }
-    if (rc < 0 && !*ret_response && !transfer->exit)
-        transfer_fail(transfer, cli_exit_of(rc, REQIVO_PHASE_IPC), reqivo_error_text(rc));
-    reqivo_request_free(request);
-}
-
-/* The typed URL judged: 0, or the exit code with the reason in the transfer. */
-static int transfer_url(struct transfer *transfer, const char *given, struct cli_url *url)
-{
-    struct rqv_url parsed;
-    const char *reason = NULL;
-    char why[256] = "";
-    int rc = cli_url_prepare(given, url, why, sizeof(why));
-
-    if (rc != 0)
-        return transfer_fail(transfer, rc < 0 ? CLI_EXIT_MEMORY : rc, rc < 0 ? "out of memory" : why);
-    if (rqv_url_parse(url->text, strlen(url->text), &parsed, &reason) == 0)
-        return 0;
-    snprintf(why, sizeof(why), "%s%s%s", reqivo_error_text(REQIVO_E_URL), reason ? ": " : "",
-             reason ? reason : "");
-    return transfer_fail(transfer, CLI_EXIT_URL, why);
-}
-
 static void transfer_finish(struct transfer *transfer, const struct reqivo_response *response)
 {
-    if (response && reqivo_response_status(response) && !transfer->head_shown)
+    size_t len = 0;
+
+    if (response && reqivo_response_status(response) &&
+        transfer->heads <= reqivo_response_hop_count(response))
         on_head(NULL, response, transfer);
+    else if (response)
+        heads_show(transfer, response);
     if (response)
         transfer_outcome(transfer, response);
-    if (response && transfer->options->include && !transfer->exit &&
-        trailers_print(&transfer->output, response) < 0)
-        transfer_fail(transfer, CLI_EXIT_WRITE, transfer->output.why);
+    if (response && !transfer->exit && reqivo_response_trailer_count(response)) {
+        char *text = cli_trailer_text(response, &len);
+
+        head_write(transfer, text, len);
+    }
+    cli_progress_finish(&transfer->progress, now_ms());
     if (cli_output_finish(&transfer->output, transfer->exit == 0) < 0 && !transfer->exit)
         transfer_fail(transfer, CLI_EXIT_WRITE, transfer->output.why);
+    if (transfer->dump && (transfer->dump == stdout ? fflush(stdout) : fclose(transfer->dump)) != 0)
+        transfer_fail(transfer, CLI_EXIT_WRITE, "cannot write the file of -D");
     if (response && transfer->options->verbose)
         cli_verbose_end(response);
     /* As with an unknown flag, -s does not hide that the command line itself is wrong. */
@@ -272,26 +194,201 @@ static void transfer_finish(struct transfer *transfer, const struct reqivo_respo
         fprintf(stderr, "reqivo: (%d) %s\n", transfer->exit, transfer->why);
 }
 
-int cli_transfer(struct cli_session *session, size_t n)
+static void transfer_writeout(const struct cli_group *group, const struct transfer *transfer,
+                              const struct reqivo_response *response, size_t n)
 {
-    const struct cli_options *options = session->options;
-    struct cli_url url = {0};
-    struct transfer transfer = {.options = options, .url = &url};
-    struct cli_fields fields = {0};
+    struct cli_facts facts = {
+        .url = group->options->urls.items[n].text,
+        .url_effective = transfer->url.text ? transfer->url.text : group->options->urls.items[n].text,
+        .method = transfer->method,
+        .errormsg = transfer->exit ? transfer->why : NULL,
+        .filename = transfer->output.path,
+        .exitcode = transfer->exit,
+        .urlnum = n,
+        .size_download = transfer->ignore ? 0 : transfer->received,
+        .size_header = transfer->head_size,
+        .size_upload = transfer->upload_size,
+    };
+
+    for (size_t i = 0; i < transfer->fields.count; i++)
+        if (strcasecmp(transfer->fields.items[i].name, "Referer") == 0)
+            facts.referer = transfer->fields.items[i].value;
+    cli_facts_fill(&facts, response);
+    cli_writeout(group->write_out, &facts, stdout, stderr);
+    cli_facts_done(&facts);
+}
+
+/* ---- the request ---- */
+
+/* The handle, and the jar when this group wants one. */
+static int command_open(struct cli_command *command, struct transfer *transfer)
+{
+    const char *path = transfer->options->socket;
+    char detail[400] = "";
+    int rc = command->client ? 0 : reqivo_open(path, &command->client);
+
+    if (rc == 0 && !command->session && cli_cookies_wanted(transfer->options))
+        rc = cli_cookies_load(command->first, command->client, &command->session);
+    if (rc == 0)
+        return 0;
+    if (!command->client)
+        reqivo_open_error(path, detail, sizeof(detail));
+    snprintf(transfer->why, sizeof(transfer->why), "%s%s%s", reqivo_error_text(rc), detail[0] ? ": " : "",
+             detail);
+    return transfer_fail(transfer, cli_exit_of(rc, REQIVO_PHASE_IPC), transfer->why);
+}
+
+/* Sends the request and waits for its end; failures are in the transfer. */
+static void transfer_call(struct cli_group *group, struct transfer *transfer,
+                          struct reqivo_response **ret_response)
+{
+    struct cli_command *command = group->command;
+    const struct cli_options *options = group->options;
+    struct cli_request_params params = {.options = options,
+                                        .fields = &transfer->fields,
+                                        .url = transfer->url.text,
+                                        .method = transfer->method};
+    struct reqivo_request *request = NULL;
+    int rc;
+
+    if (transfer->upload.fd >= 0)
+        params.body = &transfer->upload;
+    else if (cli_options_form(options))
+        params.body = &group->body;
+    if (command_open(command, transfer) != 0)
+        return;
+    if (cli_cookies_wanted(options))
+        params.session = command->session;
+    rc = cli_request_build(&params, &request, transfer->why, sizeof(transfer->why));
+    if (rc < 0) {
+        transfer_fail(transfer, cli_exit_of(rc, REQIVO_PHASE_NONE), transfer->why);
+        return;
+    }
+    rc = reqivo_request_set_stream(request, on_head, on_body, transfer);
+    if (rc == 0) {
+        if (options->verbose)
+            cli_verbose_request(command->client, &params);
+        rc = reqivo_call(command->client, &request, ret_response);
+    }
+    if (rc < 0 && !*ret_response && !transfer->exit)
+        transfer_fail(transfer, cli_exit_of(rc, REQIVO_PHASE_IPC), reqivo_error_text(rc));
+    if (params.body && *ret_response && reqivo_response_status(*ret_response))
+        transfer->upload_size = params.body->size;
+    reqivo_request_free(request);
+    free(params.last_url);
+}
+
+/* The typed URL, with what -T and -G add, judged: 0, or the exit code with the reason in the transfer. */
+static int transfer_url(struct cli_group *group, struct transfer *transfer, size_t n)
+{
+    const char *upload = cli_options_upload(group->options, n);
+    struct rqv_url parsed;
+    const char *reason = NULL;
+    char why[256] = "";
+    int rc = cli_url_prepare(group->options->urls.items[n].text, &transfer->url, why, sizeof(why));
+
+    if (rc == 0 && upload && strcmp(upload, "-") != 0 && strcmp(upload, ".") != 0)
+        rc = cli_url_add_name(&transfer->url, upload);
+    if (rc == 0 && group->options->get && group->options->data.count)
+        rc = cli_url_add_query(&transfer->url, group->body.bytes ? group->body.bytes : "",
+                               (size_t)group->body.size);
+    if (rc != 0)
+        return transfer_fail(transfer, rc < 0 ? CLI_EXIT_MEMORY : rc,
+                             rc < 0   ? "out of memory"
+                             : why[0] ? why
+                                      : "the data of -G have a NUL");
+    if (rqv_url_parse(transfer->url.text, strlen(transfer->url.text), &parsed, &reason) == 0)
+        return 0;
+    snprintf(why, sizeof(why), "%s%s%s", reqivo_error_text(REQIVO_E_URL), reason ? ": " : "",
+             reason ? reason : "");
+    return transfer_fail(transfer, CLI_EXIT_URL, why);
+}
+
+/* Credentials and fields. 0 or an exit code. */
+static int transfer_fields(struct transfer *transfer)
+{
+    const struct cli_options *options = transfer->options;
+    struct cli_field_values values = {.authorization = transfer->url.basic};
+    int rc = cli_cookies_field(options, &transfer->cookie);
+
+    if (rc == 0 && options->bearer)
+        rc = asprintf(&transfer->authorization, "Bearer %s", options->bearer) < 0 ? -ENOMEM : 0;
+    else if (rc == 0 && options->user)
+        rc = cli_url_basic(options->user, strlen(options->user), false, &transfer->authorization);
+    values.cookie = transfer->cookie;
+    if (transfer->authorization)
+        values.authorization = transfer->authorization;
+    if (rc == 0)
+        rc = cli_fields_build(options, &values, &transfer->fields);
+    return rc < 0 ? transfer_fail(transfer, CLI_EXIT_MEMORY, "out of memory") : 0;
+}
+
+/* A meter is drawn when the body goes to a file and a person sits before stderr. */
+static bool wants_meter(const struct transfer *transfer)
+{
+    const struct cli_options *options = transfer->options;
+    struct stat st;
+
+    if (options->silent || options->no_meter || options->verbose || !isatty(STDERR_FILENO))
+        return false;
+    return transfer->output.path || (fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode));
+}
+
+/* Opens the files of -o, -O, -D and -T. 0 or an exit code. */
+static int transfer_files(struct transfer *transfer, size_t n)
+{
+    const struct cli_options *options = transfer->options;
+    const char *output = n < options->outputs.count ? options->outputs.items[n].text : NULL;
+    const char *dump = options->dump_header;
+
+    if (n < options->outputs.count && !output) {
+        output = transfer->remote_name = cli_url_remote_name(&transfer->url);
+        if (!output)
+            return transfer_fail(transfer, CLI_EXIT_MEMORY, "out of memory");
+        if (!output[0])
+            return transfer_fail(transfer, CLI_EXIT_WRITE, "-O: the URL names no file");
+    }
+    cli_output_init(&transfer->output, output);
+    if (dump) {
+        transfer->dump = strcmp(dump, "-") == 0 ? stdout : fopen(dump, n ? "abe" : "wbe");
+        if (!transfer->dump) {
+            snprintf(transfer->why, sizeof(transfer->why), "cannot write %s: %s", dump, strerror(errno));
+            return transfer_fail(transfer, CLI_EXIT_WRITE, transfer->why);
+        }
+    }
+    if (cli_options_upload(options, n) && cli_body_open(cli_options_upload(options, n), &transfer->upload,
+                                                        transfer->why, sizeof(transfer->why)) < 0)
+        return transfer_fail(transfer, CLI_EXIT_READ, transfer->why);
+    cli_progress_start(&transfer->progress, wants_meter(transfer) ? stderr : NULL, now_ms());
+    return 0;
+}
+
+static void transfer_done(struct transfer *transfer)
+{
+    if (transfer->authorization)
+        explicit_bzero(transfer->authorization, strlen(transfer->authorization));
+    free(transfer->authorization);
+    free(transfer->cookie);
+    free(transfer->remote_name);
+    cli_body_done(&transfer->upload);
+    cli_fields_done(&transfer->fields);
+    cli_url_done(&transfer->url);
+}
+
+int cli_transfer(struct cli_group *group, size_t n)
+{
+    const struct cli_options *options = group->options;
+    struct transfer transfer = {
+        .options = options, .method = cli_options_method(options, n), .upload = {.fd = -1}};
     struct reqivo_response *response = NULL;
 
-    cli_output_init(&transfer.output, n < options->outputs.count ? options->outputs.items[n].text : NULL);
-    if (transfer_url(&transfer, options->urls.items[n].text, &url) == 0) {
-        if (cli_fields_build(options, url.basic, &fields) == 0)
-            transfer_call(session, &transfer, &fields, &response);
-        else
-            transfer_fail(&transfer, CLI_EXIT_MEMORY, "out of memory");
-    }
+    if (transfer_url(group, &transfer, n) == 0 && transfer_files(&transfer, n) == 0 &&
+        transfer_fields(&transfer) == 0)
+        transfer_call(group, &transfer, &response);
     transfer_finish(&transfer, response);
-    if (session->write_out)
-        transfer_writeout(session, &transfer, response, n);
+    if (group->write_out)
+        transfer_writeout(group, &transfer, response, n);
     reqivo_response_free(response);
-    cli_fields_done(&fields);
-    cli_url_done(&url);
+    transfer_done(&transfer);
     return transfer.exit;
 }

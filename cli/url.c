@@ -12,6 +12,7 @@
 
 #include "cli/exit.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,21 +99,25 @@ static long percent_decode(const char *text, size_t len, unsigned char *out)
     return n;
 }
 
-/* RFC 7617: user ":" password; a user alone has an empty password. */
-static int basic_make(const char *text, size_t len, char **ret_basic)
+int cli_url_basic(const char *text, size_t len, bool encoded, char **ret_basic)
 {
     unsigned char *plain = malloc(len + 2);
     char *basic = malloc(strlen("Basic ") + 4 * ((len + 1 + 2) / 3) + 1);
-    long n = plain && basic ? percent_decode(text, len, plain) : 0;
     int rc = plain && basic ? 0 : -ENOMEM;
+    long n = (long)len;
 
+    if (rc == 0 && encoded)
+        n = percent_decode(text, len, plain);
+    else if (rc == 0)
+        memcpy(plain, text, len);
     if (rc == 0 && n < 0)
         rc = CLI_EXIT_URL;
     if (rc == 0) {
+        size_t at = strlen("Basic ");
+
         if (!memchr(text, ':', len))
             plain[n++] = ':';
-        memcpy(basic, "Basic ", strlen("Basic "));
-        size_t at = strlen("Basic ");
+        memcpy(basic, "Basic ", at);
         basic[at + rqv_base64_encode(plain, (size_t)n, basic + at)] = '\0';
         *ret_basic = basic;
         basic = NULL;
@@ -153,10 +158,10 @@ size_t cli_url_remove_dots(char *path, size_t len)
     return out;
 }
 
-/* scheme "://" host path query, with the dot segments gone */
+/* scheme "://" host path query, with the dot segments gone; a path is always there */
 static char *url_join(const struct url_parts *parts)
 {
-    size_t size = parts->scheme_len + 3 + parts->host_len + parts->path_len + parts->query_len + 1;
+    size_t size = parts->scheme_len + 3 + parts->host_len + parts->path_len + parts->query_len + 2;
     char *text = malloc(size);
     size_t at;
 
@@ -166,6 +171,8 @@ static char *url_join(const struct url_parts *parts)
                           (int)parts->host_len, parts->host);
     memcpy(text + at, parts->path, parts->path_len);
     at += cli_url_remove_dots(text + at, parts->path_len);
+    if (parts->path_len == 0 && parts->host_len)
+        text[at++] = '/';
     memcpy(text + at, parts->query, parts->query_len);
     text[at + parts->query_len] = '\0';
     return text;
@@ -185,7 +192,7 @@ int cli_url_prepare(const char *given, struct cli_url *ret_url, char *why, size_
         return CLI_EXIT_PROTOCOL;
     }
     if (parts.user_len)
-        rc = basic_make(parts.user, parts.user_len, &basic);
+        rc = cli_url_basic(parts.user, parts.user_len, true, &basic);
     if (rc == CLI_EXIT_URL)
         snprintf(why, size, "the URL's user name or password has a control byte or a broken %%-triplet");
     if (rc != 0)
@@ -197,6 +204,68 @@ int cli_url_prepare(const char *given, struct cli_url *ret_url, char *why, size_
     free(basic);
     ret_url->basic = NULL;
     return -ENOMEM;
+}
+
+/* The text with room for n bytes more; NULL when there is no memory for that. */
+static char *url_grow(struct cli_url *url, size_t n)
+{
+    char *text = realloc(url->text, strlen(url->text) + n + 1);
+
+    if (text)
+        url->text = text;
+    return text;
+}
+
+int cli_url_add_query(struct cli_url *url, const char *query, size_t len)
+{
+    size_t at = strlen(url->text);
+    char *mark;
+
+    if (memchr(query, '\0', len))
+        return CLI_EXIT_URL;
+    if (!url_grow(url, len + 1))
+        return -ENOMEM;
+    mark = strchr(url->text, '?');
+    if (!mark)
+        url->text[at++] = '?';
+    else if (mark[1])
+        url->text[at++] = '&';
+    memcpy(url->text + at, query, len);
+    url->text[at + len] = '\0';
+    return 0;
+}
+
+int cli_url_add_name(struct cli_url *url, const char *path)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    size_t at = strlen(url->text);
+
+    if (url->text[at - 1] != '/' || strchr(url->text, '?'))
+        return 0;
+    if (!url_grow(url, 3 * strlen(name)))
+        return -ENOMEM;
+    for (; *name; name++)
+        if (isalnum((unsigned char)*name) || strchr("-._~", *name)) {
+            url->text[at++] = *name;
+        } else {
+            url->text[at++] = '%';
+            url->text[at++] = digits[(unsigned char)*name >> 4];
+            url->text[at++] = digits[(unsigned char)*name & 15];
+        }
+    url->text[at] = '\0';
+    return 0;
+}
+
+char *cli_url_remote_name(const struct cli_url *url)
+{
+    size_t end = strcspn(url->text, "?");
+    size_t begin = end;
+
+    while (begin > 0 && url->text[begin - 1] != '/')
+        begin--;
+    return strndup(url->text + begin, end - begin);
 }
 
 void cli_url_done(struct cli_url *url)

@@ -28,7 +28,7 @@ static void request_line(const struct cli_request_params *params)
     if (rqv_url_parse(params->url, strlen(params->url), &url, &why) < 0)
         return;
     n = rqv_url_target(&url, text, sizeof(text));
-    fprintf(stderr, "> %s %.*s HTTP/1.1\n", cli_options_method(params->options), n < 0 ? 0 : (int)n, text);
+    fprintf(stderr, "> %s %.*s HTTP/1.1\n", params->method, n < 0 ? 0 : (int)n, text);
     n = host ? -1 : rqv_url_authority(&url, text, sizeof(text));
     if (n >= 0)
         fprintf(stderr, "> Host: %.*s\n", (int)n, text);
@@ -44,7 +44,9 @@ void cli_verbose_request(const struct reqivo_client *client, const struct cli_re
     request_line(params);
     for (size_t i = 0; i < fields->count; i++)
         fprintf(stderr, "> %s: %s\n", fields->items[i].name, fields->items[i].value);
-    if (params->options->data.count)
+    if (params->body && params->body->stream)
+        fputs("> Transfer-Encoding: chunked\n", stderr);
+    else if (params->body)
         fprintf(stderr, "> Content-Length: %llu\n", (unsigned long long)params->body->size);
     fputs("> \n", stderr);
 }
@@ -54,6 +56,11 @@ void cli_verbose_head(const struct reqivo_client *client, const struct reqivo_re
     const char *address = reqivo_response_address(response);
     const char *name = NULL, *value = NULL;
 
+    for (size_t hop = 0; hop < reqivo_response_hop_count(response); hop++)
+        fprintf(stderr, "* Redirect %d from %s %s\n", reqivo_response_hop_status(response, hop),
+                reqivo_response_hop_method(response, hop), reqivo_response_hop_url(response, hop));
+    if (reqivo_response_hop_count(response))
+        fprintf(stderr, "* to %s %s\n", reqivo_response_method(response), reqivo_response_url(response));
     fprintf(stderr, "* Connection to %s (%s), by %s\n", address[0] ? address : "the server",
             reqivo_response_reused(response) ? "reused" : "new", reqivo_client_daemon(client));
     fprintf(stderr, "< HTTP/1.%d %03d %s\n", reqivo_response_minor(response),

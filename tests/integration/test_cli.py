@@ -47,6 +47,9 @@ class Behaviour:
         text = f'{len(request.body)} {digest} {expect}\n'
         return rt.Origin.answer(connection, text.encode())
 
+    def do_cookie(self, request, connection):
+        return rt.Origin.answer(connection, b'', fields=['Set-Cookie: k=v; Path=/'])
+
     def do_nothing(self, request, connection):
         return rt.Origin.answer(connection, b'')
 
@@ -294,6 +297,43 @@ def terminal(world):
         os.close(master)
 
 
+def meter(world):
+    """On a terminal, and only for a body that goes to a file."""
+    path = world.place.path('metered')
+    for flags, shown in ((['-o', path], True), ([], False), (['-o', path, '-s'], False), (['-o', path, '--no-progress-meter'], False)):
+        world.behaviour.go_on.clear()
+        master, slave = pty.openpty()
+        later = threading.Timer(0.3, world.behaviour.go_on.set)  # longer than the meter rests between two lines
+        later.start()
+        argv = [rt.program('reqivo'), '--socket', world.daemon.socket, *flags, world.origin.url('/pieces')]
+        rt.equal(subprocess.run(argv, stderr=slave, stdout=subprocess.DEVNULL, check=False).returncode, 0)
+        os.write(slave, b'.')  # so that there is something to read
+        seen = os.read(master, 4000)
+        rt.equal(b'11 B' in seen and seen.endswith(b'\r\n.'), shown, f'{flags} showed {seen!r}: a meter')
+        os.close(slave)
+        os.close(master)
+        later.join()
+
+
+def cookie_jar(world):
+    """A file of -c takes the place of the older one and is its user's alone; what is no file is written to."""
+    jar = world.place.write('jar', b'old')
+    os.chmod(jar, 0o644)
+    world.ours('-c', jar, world.origin.url('/cookie'))
+    rt.equal(oct(os.stat(jar).st_mode & 0o777), '0o600')
+    with open(jar, encoding='ascii') as file:
+        rt.contains(file.read(), '\tk\tv\n')
+    rt.contains(text_of(world.ours('-b', jar, world.origin.url('/echo'))), 'Cookie: k=v\r\n')
+    rt.contains(text_of(world.ours('-c', '-', world.origin.url('/cookie'))), '\tk\tv\n')
+    world.ours('-c', '/dev/null', world.origin.url('/cookie'))
+    done = world.ours('-c', '/no/such/jar', world.origin.url('/cookie'))
+    rt.contains(done.stderr.decode(), 'reqivo: warning: the cookies could not be saved in /no/such/jar: ')
+    odd = world.place.write('odd-jar', b'nonsense\n127.0.0.1\tFALSE\t/\tFALSE\t0\tk\tv\n')
+    done = world.ours('-b', odd, world.origin.url('/echo'))
+    rt.contains(text_of(done), 'Cookie: k=v\r\n')
+    rt.contains(done.stderr.decode(), f'reqivo: warning: 1 lines of {odd} are no cookies')
+
+
 def messages(world):
     url = world.origin.url('/status/404')
     loud = world.ours('-f', url, code=22).stderr
@@ -510,8 +550,10 @@ def source(*parts):
 def manual(world):
     """Every flag, fact and exit code of the program stands in its manual, and none beyond."""
     page = source('doc', 'man', 'reqivo.1')
-    flags = set(re.findall(r'--([a-z-]+)', text_of(world.ours('--help')) + text_of(rt.run([rt.program('reqivo'), 'ws', '--help']))))
-    in_page = set(re.findall(r'Fl Fl ([a-z-]+)', page)) - {'data-ascii'}
+    flag = '([a-z0-9][a-z0-9.-]*[a-z0-9])'
+    helps = text_of(world.ours('--help')) + text_of(rt.run([rt.program('reqivo'), 'ws', '--help']))
+    flags = set(re.findall('--' + flag, helps))
+    in_page = set(re.findall('Fl Fl ' + flag, page))
     rt.equal(sorted(in_page), sorted(flags), 'flags')
     facts = set(re.findall(r'\{"([a-z_]+)", FACT_', source('cli', 'writeout.c')))
     in_page = set(re.findall(r'[a-z_]+', ' '.join(re.findall(r'^\.It Cm (.*)$', page, re.M))))
@@ -520,9 +562,9 @@ def manual(world):
     rt.equal(re.findall(r'^\.It (\d+)$', page, re.M), codes, 'exit codes')
 
 
-SINGLE = [default_fields, big_upload, refused_field, expect_field, connection_field, output_files, big_download, pieces, reader_gone, disk_full,
-          terminal, messages, verbose, times, usage, no_daemon, mute_daemon, closed_socket, policy, daemon_lost, interrupt, shared_connection, ctl,
-          ctl_usage, manual]
+SINGLE = [default_fields, big_upload, refused_field, expect_field, connection_field, output_files, big_download, pieces, reader_gone,
+          disk_full, terminal, meter, cookie_jar, messages, verbose, times, usage, no_daemon, mute_daemon, closed_socket, policy,
+          daemon_lost, interrupt, shared_connection, ctl, ctl_usage, manual]
 
 
 def main():

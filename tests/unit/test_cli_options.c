@@ -68,10 +68,11 @@ START_TEST(test_data)
 
     ck_assert_int_eq(PARSE(&o, "-da=b", "--data-binary", "@f", "--data", "c", "a", "b", "--data-ascii=d"), 0);
     ck_assert_uint_eq(o.data.count, 4);
-    ck_assert(!o.data.items[0].binary && o.data.items[1].binary && !o.data.items[2].binary);
+    ck_assert_int_eq(o.data.items[0].piece, CLI_PIECE_TEXT);
+    ck_assert_int_eq(o.data.items[1].piece, CLI_PIECE_BINARY);
     ck_assert_str_eq(o.data.items[1].text, "@f");
     ck_assert_uint_eq(o.urls.count, 2);
-    ck_assert_str_eq(cli_options_method(&o), "POST");
+    ck_assert_str_eq(cli_options_method(&o, 0), "POST");
     cli_options_done(&o);
 }
 END_TEST
@@ -81,13 +82,13 @@ START_TEST(test_method)
     struct cli_options o;
 
     ck_assert_int_eq(PARSE(&o, "a"), 0);
-    ck_assert_str_eq(cli_options_method(&o), "GET");
+    ck_assert_str_eq(cli_options_method(&o, 0), "GET");
     cli_options_done(&o);
     ck_assert_int_eq(PARSE(&o, "-I", "a"), 0);
-    ck_assert_str_eq(cli_options_method(&o), "HEAD");
+    ck_assert_str_eq(cli_options_method(&o, 0), "HEAD");
     cli_options_done(&o);
     ck_assert_int_eq(PARSE(&o, "-X", "PURGE", "-d", "x", "a"), 0);
-    ck_assert_str_eq(cli_options_method(&o), "PURGE");
+    ck_assert_str_eq(cli_options_method(&o, 0), "PURGE");
     cli_options_done(&o);
 }
 END_TEST
@@ -110,6 +111,23 @@ START_TEST(test_refused)
         {{"-I", "-dx", "a"}, "-I (HEAD) and -d (POST) exclude each other"},
         {{"-X", "", "a"}, "option -X needs a method"},
         {{"--outpu", "a"}, "option --outpu is unknown"},
+        {{"--max-redirs", "x", "a"}, "option --max-redirs: 'x' is not a number of redirects"},
+        {{"--max-redirs=-2", "a"}, "option --max-redirs: '-2' is not a number of redirects"},
+        {{"--max-redirs=", "a"}, "option --max-redirs: '' is not a number of redirects"},
+        {{"--tls-max", "1.1", "a"}, "option --tls-max: '1.1' is not 1.2 or 1.3"},
+        {{"--tlsv1.3=1", "a"}, "option --tlsv1.3 takes no argument"},
+        {{"--tlsv1.3", "--tls-max=1.2", "a"}, "--tls-max is below the --tlsv1 that is asked for"},
+        {{"--next=1", "a"}, "option --next takes no argument"},
+        {{"a", "--next"}, "no URL given"},
+        {{"a", "-:", "-s"}, "no URL given"},
+        {{"a", "--next", "-m=x", "b"}, "option -m: '=x' is not a number of seconds"},
+        {{"-f", "--fail-with-body", "a"}, "--fail and --fail-with-body exclude each other"},
+        {{"-Tf", "-dx", "a"}, "-T (PUT) and -d (POST) exclude each other"},
+        {{"-Tf", "-I", "a"}, "-T (PUT) excludes -I (HEAD) and -G (GET)"},
+        {{"-u"}, "option -u needs an argument"},
+        {{"-LO", "-b"}, "option -b needs an argument"},
+        {{"--resolve", "h:80", "a"}, "option --resolve: 'h:80' is not HOST:PORT:ADDRESS"},
+        {{"--connect-to=[a:b:c]:1:h", "a"}, "option --connect-to: '[a:b:c]:1:h' is not HOST:PORT:HOST:PORT"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -132,6 +150,87 @@ START_TEST(test_no_url_needed)
     ck_assert_int_eq(PARSE(&o, "-V"), 0);
     ck_assert(o.version);
     cli_options_done(&o);
+}
+END_TEST
+
+START_TEST(test_values)
+{
+    struct cli_options o;
+
+    ck_assert_int_eq(PARSE(&o, "-LGb", "a=b", "-cjar", "-u", "me:x", "-e", "r", "-r0-1", "-Dd", "a"), 0);
+    ck_assert(o.location && o.get && !o.trusted && !o.compressed);
+    ck_assert_str_eq(o.cookies.items[0].text, "a=b");
+    ck_assert_str_eq(o.cookie_jar, "jar");
+    ck_assert_str_eq(o.user, "me:x");
+    ck_assert_str_eq(o.referer, "r");
+    ck_assert_str_eq(o.range, "0-1");
+    ck_assert_str_eq(o.dump_header, "d");
+    ck_assert_uint_eq(o.redirects, 30);
+    cli_options_done(&o);
+    ck_assert_int_eq(PARSE(&o, "--location-trusted", "--max-redirs", "5", "--tlsv1.3", "--tls-max=1.3",
+                           "--oauth2-bearer=t", "--compressed", "--post302", "--url", "a"),
+                     0);
+    ck_assert(o.location && o.trusted && o.compressed && o.post302 && !o.post301);
+    ck_assert_uint_eq(o.redirects, 5);
+    ck_assert_int_eq(o.tls_min, 13);
+    ck_assert_int_eq(o.tls_max, 13);
+    ck_assert_str_eq(o.bearer, "t");
+    ck_assert_str_eq(o.urls.items[0].text, "a");
+    cli_options_done(&o);
+    ck_assert_int_eq(PARSE(&o, "--max-redirs=-1", "--tlsv1.2", "--tls-max", "default", "a"), 0);
+    ck_assert_uint_eq(o.redirects, 30);
+    ck_assert_int_eq(o.tls_min, 12);
+    ck_assert_int_eq(o.tls_max, 0);
+    cli_options_done(&o);
+}
+END_TEST
+
+START_TEST(test_of_each_url)
+{
+    struct cli_options o;
+
+    ck_assert_int_eq(PARSE(&o, "-o", "x", "-O", "-T", "f", "-T", "", "a", "b", "c"), 0);
+    ck_assert_uint_eq(o.outputs.count, 2);
+    ck_assert_str_eq(o.outputs.items[0].text, "x");
+    ck_assert_ptr_null(o.outputs.items[1].text);
+    ck_assert_str_eq(cli_options_upload(&o, 0), "f");
+    ck_assert_ptr_null(cli_options_upload(&o, 1));
+    ck_assert_ptr_null(cli_options_upload(&o, 2));
+    ck_assert_str_eq(cli_options_method(&o, 0), "PUT");
+    ck_assert_str_eq(cli_options_method(&o, 1), "GET");
+    cli_options_done(&o);
+    ck_assert_int_eq(PARSE(&o, "--json", "{}", "--data-raw", "@x", "--data-urlencode", "y", "a"), 0);
+    ck_assert(cli_options_json(&o) && cli_options_form(&o));
+    ck_assert_int_eq(o.data.items[1].piece, CLI_PIECE_RAW);
+    ck_assert_int_eq(o.data.items[2].piece, CLI_PIECE_URLENCODE);
+    cli_options_done(&o);
+    ck_assert_int_eq(PARSE(&o, "-GI", "-d", "x", "a"), 0);
+    ck_assert(!cli_options_form(&o) && !cli_options_json(&o));
+    ck_assert_str_eq(cli_options_method(&o, 0), "HEAD");
+    cli_options_done(&o);
+}
+END_TEST
+
+/* A group begins with nothing but what belongs to the whole command. */
+START_TEST(test_next)
+{
+    struct cli_options o;
+
+    ck_assert_int_eq(PARSE(&o, "--next", "-d", "x", "-H", "A: b", "a", "-:", "-sI", "b", "--next", "c", "d"),
+                     0);
+    ck_assert_uint_eq(o.urls.count, 1);
+    ck_assert(o.silent && !o.head);
+    ck_assert_str_eq(cli_options_method(&o, 0), "POST");
+    ck_assert_ptr_nonnull(o.next);
+    ck_assert(o.next->silent && o.next->head);
+    ck_assert_uint_eq(o.next->fields.count + o.next->data.count, 0);
+    ck_assert_uint_eq(o.next->redirects, 30);
+    ck_assert_ptr_nonnull(o.next->next);
+    ck_assert(o.next->next->silent && !o.next->next->head);
+    ck_assert_uint_eq(o.next->next->urls.count, 2);
+    ck_assert_ptr_null(o.next->next->next);
+    cli_options_done(&o);
+    ck_assert_ptr_null(o.next);
 }
 END_TEST
 
@@ -199,7 +298,8 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("cli_options");
 
-    UNIT_TCASE(s, "parse", test_short, test_long, test_data, test_method, test_refused, test_no_url_needed);
+    UNIT_TCASE(s, "parse", test_short, test_long, test_data, test_method, test_refused, test_no_url_needed,
+               test_values, test_of_each_url, test_next);
     UNIT_TCASE(s, "seconds", test_seconds);
     UNIT_TCASE(s, "exit", test_exit);
     return s;

@@ -14,12 +14,12 @@ START_TEST(test_prepare)
     static const struct {
         const char *given, *text, *basic;
     } cases[] = {
-        {"example.org", "http://example.org", NULL},
+        {"example.org", "http://example.org/", NULL},
         {"example.org:8080/a?b#c", "http://example.org:8080/a?b", NULL},
         {"HTTPS://Example.org/", "HTTPS://Example.org/", NULL},
         {"http://u:p@h/", "http://h/", "Basic dTpw"},
-        {"http://u@h", "http://h", "Basic dTo="},
-        {"u:p@h?x=a@b", "http://h?x=a@b", "Basic dTpw"},
+        {"http://u@h", "http://h/", "Basic dTo="},
+        {"u:p@h?x=a@b", "http://h/?x=a@b", "Basic dTpw"},
         {"http://a@b@h/", "http://h/", "Basic YUBiOg=="},
         {"http://us%65r:%3A%C3%A9@h/", "http://h/", "Basic dXNlcjo6w6k="},
         {"http://@h/", "http://h/", NULL},
@@ -27,7 +27,7 @@ START_TEST(test_prepare)
         {"http://h/../../x?/../y", "http://h/x?/../y", NULL},
         {"http://h/a@b", "http://h/a@b", NULL},
         {"http://[::1]:80/#f", "http://[::1]:80/", NULL},
-        {"http://h?q", "http://h?q", NULL},
+        {"http://h?q", "http://h/?q", NULL},
         {"", "http://", NULL},
     };
 
@@ -125,7 +125,8 @@ static void fields_are(char *const argv[], const char *basic, const char *expect
     while (argv[argc])
         argc++;
     ck_assert_int_eq(cli_options_parse(argc, argv, &options, why, sizeof(why)), 0);
-    ck_assert_int_eq(cli_fields_build(&options, basic, &fields), 0);
+    ck_assert_int_eq(cli_fields_build(&options, &(struct cli_field_values){.authorization = basic}, &fields),
+                     0);
     for (size_t i = 0; i < fields.count; i++) {
         const char *value =
             strncmp(fields.items[i].value, "reqivo/", 7) == 0 ? "reqivo" : fields.items[i].value;
@@ -167,7 +168,7 @@ START_TEST(test_fields_asked)
         char why[100];
 
         ck_assert_int_eq(cli_options_parse(4, argv, &options, why, sizeof(why)), 0);
-        ck_assert_int_eq(cli_fields_build(&options, NULL, &fields), 0);
+        ck_assert_int_eq(cli_fields_build(&options, &(struct cli_field_values){0}, &fields), 0);
         ck_assert_msg(fields.expect_asked == cases[i].asked, "%s", cases[i].field);
         ck_assert_msg(fields.fresh == cases[i].fresh, "%s", cases[i].field);
         ck_assert_msg((fields.count == 3) == cases[i].left, "%s", cases[i].field);
@@ -192,6 +193,15 @@ START_TEST(test_fields)
     FIELDS_ARE("User-Agent=reqivo|Accept=*/*|Content-Type=text/plain|", NULL, "-d", "x", "-H",
                "Content-Type: text/plain", );
     FIELDS_ARE("User-Agent=reqivo|Accept=*/*|", NULL, "-d", "x", "-H", "Content-Type:", );
+    FIELDS_ARE("User-Agent=reqivo|Content-Type=application/json|Accept=application/json|", NULL, "--json",
+               "{}", );
+    FIELDS_ARE("User-Agent=reqivo|Accept=x|Content-Type=application/json|", NULL, "--json", "{}", "-H",
+               "Accept: x", );
+    FIELDS_ARE(
+        "Range=bytes=5-|User-Agent=reqivo|Accept=*/*|Accept-Encoding=deflate, gzip, br, zstd|Referer=r|",
+        NULL, "--compressed", "-e", "r;auto", "-r", "5", );
+    FIELDS_ARE("User-Agent=reqivo|Accept=*/*|", NULL, "-e", ";auto", "-G", "-d", "x", );
+    FIELDS_ARE("User-Agent=reqivo|Accept=*/*|Range=mine|", NULL, "-r", "1-2", "-H", "Range: mine", );
     FIELDS_ARE("User-Agent=reqivo|Accept=*/*|", NULL, "-H", "nothing", "-H", "Expect:", "-H",
                "Expect: 100-continue", );
 }

@@ -66,6 +66,31 @@ START_TEST(test_syntax)
 }
 END_TEST
 
+START_TEST(test_json)
+{
+    struct cli_facts other = facts;
+
+    other.content_type = "a\"\\\n";
+    other.status = 0;
+    writes("%{header_json}|%header{x}|%header{", &facts, "{\n}||%header{", "");
+    writes("a%{onerror}b", &facts, "a", "");
+    other.exitcode = 7;
+    writes(
+        "a%{onerror}b%{json}", &other,
+        "ab{\"content_type\":\"a\\\"\\\\\\u000a\",\"errormsg\":null,\"exitcode\":7,\"filename_effective\":"
+        "null,"
+        "\"http_code\":0,\"http_version\":\"0\",\"method\":\"GET\",\"num_connects\":1,\"num_headers\":3,"
+        "\"num_redirects\":0,\"redirect_url\":null,\"referer\":null,\"remote_ip\":\"192.0.2.1\","
+        "\"remote_port\":443,\"response_code\":0,\"retried\":0,\"reused\":0,\"scheme\":\"HTTPS\","
+        "\"size_download\":5000000000,\"size_header\":0,\"size_upload\":0,\"speed_download\":2000000000,"
+        "\"speed_upload\":0,\"ssl_verify_result\":0,\"time_appconnect\":0.000000,\"time_connect\":0.000000,"
+        "\"time_namelookup\":0.000001,\"time_pretransfer\":0.000000,\"time_queue\":0.000000,"
+        "\"time_redirect\":0.000000,\"time_starttransfer\":0.000000,\"time_total\":2.500000,\"url\":\"h\","
+        "\"url_effective\":\"http://h\",\"urlnum\":0}",
+        "");
+}
+END_TEST
+
 static void fill(struct rows *rows)
 {
     const char *const names[] = {"origin", "open", "idle"};
@@ -126,7 +151,7 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("cli_writeout");
 
-    UNIT_TCASE(s, "writeout", test_facts, test_syntax);
+    UNIT_TCASE(s, "writeout", test_facts, test_syntax, test_json);
     UNIT_TCASE(s, "rows", test_rows, test_rows_json);
     return s;
 }
