@@ -5,6 +5,11 @@ dist_check_SCRIPTS += tests/integration/test_cli.py
 TESTS += tests/integration/test_cli.py
 EXTRA_DIST += tests/lib/reqivotest.py tests/lib/run.py
 
+# reqivo beside curl, command line by command line
+dist_check_SCRIPTS += tests/integration/test_curl_diff.py
+TESTS += tests/integration/test_curl_diff.py
+EXTRA_DIST += tests/integration/curl_diff.list
+
 # daemon/base: settings and options
 dist_check_SCRIPTS += tests/integration/test_conf.py
 TESTS += tests/integration/test_conf.py
