@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * str - views and character classes. One table answers every per-byte question; the long scan (field values)
- * goes eight bytes at a time and asks the table only about words that hold something unusual.
+ * and the comparison without case go eight bytes at a time; the scan asks the table only about words that
+ * hold something unusual.
  */
 #include "common/str.h"
 
@@ -23,6 +24,10 @@ static const uint8_t classes[256] = {
 };
 /* clang-format on */
 
+/* For eight bytes at a time: a constant in each byte, and the top bit of each. */
+#define ONES UINT64_C(0x0101010101010101)
+#define TOPS (ONES << 7)
+
 struct rqv_str rqv_str_from(const char *c_string)
 {
     return (struct rqv_str){c_string, c_string ? strlen(c_string) : 0};
@@ -38,11 +43,35 @@ unsigned char rqv_ascii_lower(unsigned char c)
     return (unsigned char)(c | ((unsigned)((unsigned char)(c - 'A') < 26) << 5));
 }
 
+/* Whether each of the eight bytes is equal in lower case: where they differ at all, then in the bit of the
+ * case alone, and the byte is a letter. */
+static inline bool eq_nocase_8(const char *a, const char *b)
+{
+    uint64_t x, y, differs, low, letter;
+
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    differs = x ^ y;
+    if (differs & ~(ONES * 0x20))
+        return false;
+    low = (x | ONES * 0x20) & ~TOPS;
+    letter = (low + ONES * (0x80 - 'a')) & ~(low + ONES * (0x7f - 'z')) & ~x & TOPS;
+    return (differs & ~(letter >> 2)) == 0;
+}
+
 bool rqv_str_eq_nocase(struct rqv_str a, struct rqv_str b)
 {
+    size_t i = 0;
+
     if (a.len != b.len)
         return false;
-    for (size_t i = 0; i < a.len; i++) {
+    if (a.len >= 8) {
+        for (; i < a.len - 8; i += 8)
+            if (!eq_nocase_8(a.ptr + i, b.ptr + i))
+                return false;
+        return eq_nocase_8(a.ptr + a.len - 8, b.ptr + b.len - 8);
+    }
+    for (; i < a.len; i++) {
         if (rqv_ascii_lower((unsigned char)a.ptr[i]) != rqv_ascii_lower((unsigned char)b.ptr[i]))
             return false;
     }
@@ -125,12 +154,11 @@ bool rqv_str_is_token(struct rqv_str s)
  * be reported wrongly, which only costs the slow look. */
 static bool has_control(const char *at)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
     uint64_t word, del;
 
     memcpy(&word, at, sizeof(word));
-    del = word ^ (ones * 0x7f);
-    return (((word - ones * 0x20) & ~word) | ((del - ones) & ~del)) & tops;
+    del = word ^ (ONES * 0x7f);
+    return (((word - ONES * 0x20) & ~word) | ((del - ONES) & ~del)) & TOPS;
 }
 
 bool rqv_str_is_field_value(struct rqv_str s)

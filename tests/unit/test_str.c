@@ -128,12 +128,30 @@ START_TEST(field_value_at_every_place)
 }
 END_TEST
 
+/* Every pair of bytes, in the first word, the overlap and the last one. */
+START_TEST(case_of_every_pair)
+{
+    for (unsigned pair = 0; pair < 65536; pair++) {
+        bool equal = rqv_ascii_lower(pair & 255) == rqv_ascii_lower((unsigned char)(pair >> 8));
+
+        for (size_t len = 1; len <= 11; len += 5) {
+            char a[] = "aZ-9\xffq[zAb_", b[] = "Az-9\xffQ[ZaB_";
+            size_t at = (pair + pair / 256) % len;
+
+            a[at] = (char)(pair & 255);
+            b[at] = (char)(pair >> 8);
+            ck_assert(rqv_str_eq_nocase((struct rqv_str){a, len}, (struct rqv_str){b, len}) == equal);
+        }
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("str");
 
     UNIT_TCASE(s, "views", equality, trimming_takes_ows_only, splitting, numbers);
-    UNIT_TCASE(s, "classes", classes_of_every_byte, field_value_at_every_place);
+    UNIT_TCASE(s, "classes", classes_of_every_byte, field_value_at_every_place, case_of_every_pair);
     return s;
 }
 
