@@ -25,7 +25,7 @@ reqivod_LDADD = libreqivod.la
 # daemon/upstream, daemon/work, daemon/ipc
 libreqivod_la_SOURCES += \
 	daemon/upstream/conn.c daemon/upstream/conn.h \
-	daemon/upstream/key.c daemon/upstream/key.h \
+	daemon/upstream/key.c daemon/upstream/key.h daemon/upstream/key_encode.h \
 	daemon/upstream/origins.c daemon/upstream/origins.h \
 	daemon/upstream/pool.c daemon/upstream/pool.h daemon/upstream/pool_asked.c daemon/upstream/pool_internal.h \
 	daemon/upstream/waitq.c daemon/upstream/waitq.h \

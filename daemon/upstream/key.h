@@ -3,7 +3,7 @@
  * key - the pool key: who may share a connection with whom. Every field of security.md B1 (K1-K11) stands in
  * one table; a field whose feature does not exist yet holds its constant, so that adding the feature is
  * filling the field. Two requests share a connection when the whole canonical encodings are equal byte for
- * byte; a hash is only an index.
+ * byte; a hash is only an index. key_encode.h makes one.
  */
 #ifndef DAEMON_UPSTREAM_KEY_H
 #define DAEMON_UPSTREAM_KEY_H
@@ -106,10 +106,6 @@ struct key {
     uint8_t bytes[KEY_MAX];
 };
 
-/* The constants of version 1; the caller fills the fields that vary. */
-void key_fields_init(struct key_fields *fields);
-/* The canonical encoding. 0, or REQIVO_E_URL when it does not fit (cannot happen with a parsed host). */
-int key_encode(const struct key_fields *fields, struct key *ret_key);
 bool key_eq(const struct key *a, const struct key *b);
 
 /* The table for tests and for people: how many fields, the group and name of the n-th. */

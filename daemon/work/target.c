@@ -6,6 +6,7 @@
 #include "common/uninit.h"
 #include "daemon/net/idn.h"
 #include "daemon/net/policy.h"
+#include "daemon/upstream/key_encode.h"
 #include "daemon/work/route.h"
 #include "proto/http1.h"
 

@@ -6,6 +6,7 @@
 #ifndef RQV_TESTS_MINI_WANT_H
 #define RQV_TESTS_MINI_WANT_H
 
+#include "daemon/upstream/key_encode.h"
 #include "tests/lib/mini_origin.h"
 
 #include <reqivo/error.h>

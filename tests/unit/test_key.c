@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_key - the pool key: each of its fields alone makes another key (security.md B1), equal fields equal
  * keys. */
-#include "daemon/upstream/key.h"
+#include "daemon/upstream/key_encode.h"
 #include "tests/unit/unit.h"
 
 #include <reqivo/error.h>
@@ -240,6 +240,104 @@ START_TEST(the_largest_key_fits_and_more_is_refused)
 }
 END_TEST
 
+/* The encoding once more, as plainly as it can be written. */
+static uint8_t *plain_NUM(uint8_t *at, const uint64_t *value)
+{
+    uint8_t bytes = 0;
+
+    while (bytes < 8 && (*value >> (8 * bytes)) != 0)
+        bytes++;
+    *at++ = bytes;
+    for (uint8_t i = 0; i < bytes; i++)
+        *at++ = (uint8_t)(*value >> (8 * i));
+    return at;
+}
+
+static uint8_t *plain_TEXT(uint8_t *at, const struct rqv_str *text)
+{
+    *at++ = (uint8_t)text->len;
+    for (size_t i = 0; i < text->len; i++)
+        *at++ = (uint8_t)text->ptr[i];
+    return at;
+}
+
+static const struct rqv_str *plain_host; /* of the fields that are being encoded */
+
+static uint8_t *plain_NAME(uint8_t *at, const struct rqv_str *name)
+{
+    if (!rqv_str_eq(*name, *plain_host))
+        return plain_TEXT(at, name);
+    *at = 255;
+    return at + 1;
+}
+
+static uint8_t *plain_HASH(uint8_t *at, const struct key_hash *hash)
+{
+    static const struct key_hash none;
+    bool present = memcmp(hash, &none, sizeof none) != 0;
+
+    *at++ = present;
+    if (present)
+        memcpy(at, hash, sizeof *hash);
+    return at + (present ? sizeof *hash : 0);
+}
+
+static uint64_t dice(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return *state >> 20;
+}
+
+static void roll_NUM(uint64_t *state, uint64_t *value)
+{
+    *value = dice(state) % 3 == 0 ? 0 : (dice(state) << 20 ^ dice(state)) >> dice(state) % 64;
+}
+
+static void roll_TEXT(uint64_t *state, struct rqv_str *text)
+{
+    static const char bytes[] = "the bytes of some text";
+
+    *text = (struct rqv_str){bytes, dice(state) % sizeof bytes};
+}
+
+#define roll_NAME roll_TEXT
+
+static void roll_HASH(uint64_t *state, struct key_hash *hash)
+{
+    memset(hash, 0, sizeof *hash);
+    if (dice(state) % 2)
+        hash->bytes[dice(state) % sizeof hash->bytes] = (uint8_t)dice(state);
+}
+
+/* Fields of any size give the bytes of the plain encoding, or are refused where those do not fit. */
+START_TEST(the_encoding_is_the_plain_one)
+{
+    static uint8_t plain[4096];
+    uint64_t state = 1;
+
+    for (unsigned round = 0; round < 20000; round++) {
+        struct key_fields fields;
+        struct key key;
+        uint8_t *at = plain;
+
+        sample(&fields);
+        plain_host = &fields.host;
+#define ROLL(group, name, kind)                                                                              \
+    if (dice(&state) % 20 < round % 20)                                                                      \
+        roll_##kind(&state, &fields.name);                                                                   \
+    at = plain_##kind(at, &fields.name);
+        KEY_FIELDS(ROLL)
+#undef ROLL
+        size_t len = (size_t)(at - plain);
+        ck_assert_int_eq(key_encode(&fields, &key), len > KEY_MAX ? REQIVO_E_URL : 0);
+        if (len <= KEY_MAX) {
+            ck_assert_uint_eq(key.len, len);
+            ck_assert_mem_eq(key.bytes, plain, len);
+        }
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("key");
@@ -249,7 +347,7 @@ static Suite *suite(void)
                rule_b1_k8_bound_authentication, rule_b1_k9_local_binding, rule_b1_k10_address_policy,
                rule_b1_k11_generations);
     UNIT_TCASE(s, "encoding", all_flips_differ, equal_fields_equal_keys, pieces_do_not_run_together,
-               numbers_are_whole, the_largest_key_fits_and_more_is_refused);
+               numbers_are_whole, the_encoding_is_the_plain_one, the_largest_key_fits_and_more_is_refused);
     return s;
 }
 
