@@ -4,6 +4,7 @@
 #include "cli/exit.h"
 #include "cli/fields.h"
 #include "cli/options.h"
+#include "cli/std.h"
 #include "cli/transfer.h"
 #include "cli/ws.h"
 
@@ -94,6 +95,8 @@ int main(int argc, char *argv[])
     int exit = CLI_EXIT_OK;
     int rc;
 
+    if (!cli_std_hold())
+        return CLI_EXIT_WRITE;
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is exit 23 */
     if (argc > 1 && strcmp(argv[1], "ws") == 0)
         return cli_ws(argc - 1, argv + 1);

@@ -3,6 +3,7 @@
  * status|pools|websockets`. */
 #include "cli/exit.h"
 #include "cli/rows.h"
+#include "cli/std.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -150,6 +151,8 @@ int main(int argc, char *argv[])
     struct ctl_options options = {0};
     int exit;
 
+    if (!cli_std_hold())
+        return CLI_EXIT_WRITE;
     signal(SIGPIPE, SIG_IGN);
     exit = options_parse(argc, argv, &options);
     if (exit == 0 && options.verb)

@@ -23,6 +23,7 @@
 #include "proto/http1.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <signal.h>
@@ -506,11 +507,23 @@ static int run_verb(struct daemon *daemon)
     return daemon_run(daemon);
 }
 
+/* What is closed of 0, 1 and 2 becomes /dev/null, opened the wrong way round: else a peer's or a server's
+ * socket would get the number, and the log would be written to it. */
+static bool hold_std(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char *argv[])
 {
     struct daemon *daemon;
     int status;
 
+    if (!hold_std())
+        return EX_OSERR;
     setlocale(LC_ALL, "C");
     daemon = calloc(1, sizeof(*daemon));
     if (!daemon)

@@ -13,7 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SENDS_PER_FLUSH = 8 };
+enum {
+    SENDS_PER_FLUSH = 8,
+    FD_MIN = 3, /* where a program started without stdin, stdout or stderr does not write by mistake */
+};
 
 uint64_t rqv_now_us(void)
 {
@@ -93,12 +96,15 @@ static int connect_socket(struct rqv_channel *channel)
 
     if (fd < 0)
         return -errno;
-    if (fd == channel->last_fd) {
-        int other = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        if (other >= 0) {
+    if (fd < FD_MIN || fd == channel->last_fd) {
+        int other = fcntl(fd, F_DUPFD_CLOEXEC, FD_MIN);
+        error = other < 0 && fd < FD_MIN ? errno : 0;
+        if (other >= 0 || error)
             close(fd);
+        if (error)
+            return -error;
+        if (other >= 0)
             fd = other;
-        }
     }
     if (connect(fd, (const struct sockaddr *)&channel->address, sizeof channel->address) < 0) {
         error = errno;

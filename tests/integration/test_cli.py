@@ -287,6 +287,23 @@ def disk_full(world):
         rt.equal(subprocess.run(argv, stdout=full, check=False).returncode, 23)
 
 
+def closed_std(world):
+    """A program that is started without stdin, stdout or stderr: no socket gets their numbers, so what it prints goes nowhere."""
+    def violations():
+        return json.loads(world.daemon.reqivoctl('--json', 'status').stdout)['wire_violations']
+
+    before = violations()
+    base = f'--socket {world.daemon.socket} -sS'
+    url = world.origin.url('/status/200')
+    for redirections, code in (('>&-', 23), ('<&- >&-', 23), ('2>&-', 0), ('<&- >&- 2>&-', 23), ('>&- 2>&-', 23), ('<&-', 0)):
+        done = subprocess.run(f'{rt.program("reqivo")} {base} {url} {redirections}', shell=True, capture_output=True, check=False)
+        rt.equal(done.returncode, code, f'reqivo {redirections}: {done.stderr!r}, exit code')
+        done = subprocess.run(f'{rt.program("reqivoctl")} --socket {world.daemon.socket} status {redirections}', shell=True,
+                              capture_output=True, check=False)
+        rt.equal(done.returncode, code, f'reqivoctl {redirections}: {done.stderr!r}, exit code')
+    rt.equal(violations(), before, 'violations of the wire that the daemon saw')
+
+
 def terminal(world):
     """NUL bytes do not go to a terminal."""
     for path, code in (('/binary', 23), ('/status/200', 0)):
@@ -562,27 +579,3 @@ def manual(world):
     rt.equal(re.findall(r'^\.It (\d+)$', page, re.M), codes, 'exit codes')
 
 
-SINGLE = [default_fields, big_upload, refused_field, expect_field, connection_field, output_files, big_download, pieces, reader_gone,
-          disk_full, terminal, meter, cookie_jar, messages, verbose, times, usage, no_daemon, mute_daemon, closed_socket, policy,
-          daemon_lost, interrupt, shared_connection, ctl, ctl_usage, manual]
-
-
-def main():
-    tap = rt.Tap()
-    with rt.Place('reqivo-cli') as place:
-        place.write('lines', b'one\r\ntwo\nthree')
-        place.write('format', b'%{http_code}\n%{size_download}\\n')
-        world = World(place)
-        for name, args in REQUESTS:
-            tap.case(f'request like curl: {name}', request_case, world, args)
-        for name, args in OUTPUTS:
-            tap.case(f'output like curl: {name}', output_case, world, args)
-        for code, args, like_curl in CODES:
-            tap.case(f'exit {code}: {" ".join(args)}', code_case, world, code, args, like_curl)
-        for function in SINGLE:
-            tap.case(function.__name__.replace('_', ' '), function, world)
-    return tap.done()
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -145,6 +145,23 @@ def rule_b9_10(world):
     driver.stop()
 
 
+def closed_std(world):
+    """Started with 0, 1 and 2 closed: they are /dev/null, and no socket ever gets their numbers."""
+    path = os.path.join(world.place.fresh('bare'), 'reqivo.sock')
+
+    def close():
+        os.closerange(0, 3)
+
+    with subprocess.Popen([rt.program('reqivod'), '--socket', path, '--config', world.daemon.conf], preexec_fn=close) as popen:
+        try:
+            rt.poll('the daemon is up', lambda: os.path.exists(path) or popen.poll() is not None)
+            rt.need_root()
+            rt.equal([os.readlink(f'/proc/{popen.pid}/fd/{fd}') for fd in range(3)], ['/dev/null'] * 3)
+        finally:
+            popen.terminate()
+    rt.equal(popen.returncode, 0, 'exit status')
+
+
 def rule_b9_13(world):
     """A user instance: its socket, and the folder that it makes for it, are the user's alone."""
     path = os.path.join(world.place.fresh('runtime'), 'reqivo.sock')
@@ -214,6 +231,7 @@ def main():
         tap.case('rule_d3_dumpable: other processes of its user cannot look into it', rule_d3_dumpable, world)
         tap.case('rule_d1_private_users: the overflow uid is refused', rule_d1_private_users, world)
         tap.case('rule_b9_10: descriptors close on exec, sockets do not block', rule_b9_10, world)
+        tap.case('closed_std: no socket is stdin, stdout or stderr', closed_std, world)
         tap.case('rule_b9_13: the socket of a user instance is the user\'s alone', rule_b9_13, world)
         tap.case('rule_d1_nofile: too few descriptors, a clear refusal', rule_d1_nofile, world)
         tap.case('rule_b1_no_secrets: nothing of a request stays on the connection', rule_b1_no_secrets, world)

@@ -155,6 +155,24 @@ START_TEST(late_reader_of_hello)
 }
 END_TEST
 
+START_TEST(socket_is_never_stdin_stdout_or_stderr)
+{
+    struct fake fake;
+    struct reqivo_client *clients[3];
+
+    fake_start(&fake);
+    close(STDIN_FILENO);
+    close(STDOUT_FILENO);
+    for (size_t i = 0; i < 3; i++) {
+        clients[i] = open_client(&fake);
+        ck_assert_int_gt(reqivo_client_fd(clients[i]), STDERR_FILENO);
+    }
+    for (size_t i = 0; i < 3; i++)
+        reqivo_close(clients[i]);
+    fake_stop(&fake);
+}
+END_TEST
+
 /* ---- no handle of one's own ---- */
 
 START_TEST(forked_child_has_nothing_pending)
@@ -273,8 +291,8 @@ static Suite *suite(void)
     UNIT_TCASE(s, "silence", hung_daemon_is_lost, slow_daemon_is_not_lost,
                silence_counts_from_the_first_request, mute_daemon_is_given_five_seconds,
                late_reader_of_hello);
-    UNIT_TCASE(s, "handle", forked_child_has_nothing_pending, call_without_a_handle_has_a_response,
-               open_error_tells_an_empty_variable);
+    UNIT_TCASE(s, "handle", socket_is_never_stdin_stdout_or_stderr, forked_child_has_nothing_pending,
+               call_without_a_handle_has_a_response, open_error_tells_an_empty_variable);
     UNIT_TCASE(s, "libev", adapter_freed_in_its_callback);
     return s;
 }
