@@ -394,7 +394,8 @@ void ipc_drain(struct ipc *ipc)
     listener_close(ipc);
     rqv_list_for_each_safe (node, next, &ipc->peers) {
         struct peer *peer = RQV_LIST_OF(node, struct peer, node);
-        peer_goaway(peer, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
+        if (peer->state == PEER_OPEN) /* who is silent gets HELLO first, when its own comes */
+            peer_goaway(peer, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
         peer_pools_drain(peer);
     }
     wsession_drain(ipc->use.wsessions);
@@ -405,6 +406,10 @@ void ipc_drain(struct ipc *ipc)
 /* What is left after the drain's time ends with a code, not with silence. */
 static void peer_end(struct peer *peer)
 {
+    if (peer->ipc->draining)
+        peer_hear_out(peer);
+    if (peer->state == PEER_CLOSED)
+        return;
     rqv_list_for_each_safe (node, next, &peer->exchange_list)
         exchange_cancel(RQV_LIST_OF(node, struct exchange, peer_node), REQIVO_E_SHUTDOWN,
                         "the daemon stopped before the request was complete");

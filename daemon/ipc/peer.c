@@ -254,6 +254,26 @@ void peer_done(struct peer *peer, uint64_t id, const struct rqv_done *done)
         peer->broken = true;
 }
 
+static bool put_goaway(struct peer *peer, uint8_t flags, const struct rqv_goaway *goaway)
+{
+    if (peer_room_owed(peer, goaway->count * 8 + PEER_DONE) < 0 ||
+        rqv_wire_encode_goaway(&peer->out.buf, flags, goaway) < 0)
+        peer->broken = true;
+    return !peer->broken;
+}
+
+void peer_hand_back(struct peer *peer, uint64_t id)
+{
+    uint8_t bytes[8];
+    struct rqv_goaway goaway = {.code = REQIVO_E_SHUTDOWN,
+                                .detail = rqv_str_from(rqv_err_text(REQIVO_E_SHUTDOWN)),
+                                .count = 1,
+                                .ids = bytes};
+
+    rqv_wire_goaway_put_id(bytes, 0, id);
+    put_goaway(peer, 0, &goaway);
+}
+
 void peer_goaway(struct peer *peer, int code, const char *detail)
 {
     struct rqv_goaway goaway = {.code = code, .detail = rqv_str_from(detail)};
@@ -272,12 +292,8 @@ void peer_goaway(struct peer *peer, int code, const char *detail)
             peer->in_flight--;
             exchange_abandon(x);
         }
-        bool more = goaway.count == sizeof ids / 8;
-        if (peer_room_owed(peer, sizeof ids + PEER_DONE) < 0 ||
-            rqv_wire_encode_goaway(&peer->out.buf, more ? RQV_FLAG_MORE : 0, &goaway) < 0) {
-            peer->broken = true;
+        if (!put_goaway(peer, goaway.count == sizeof ids / 8 ? RQV_FLAG_MORE : 0, &goaway))
             return;
-        }
     } while (goaway.count == sizeof ids / 8);
 }
 
@@ -416,6 +432,12 @@ static bool peer_read_on(struct peer *peer)
         return true;
     bool more = peer_turn_read(peer, &budget);
     return peer->state != PEER_CLOSED && (more || budget == 0);
+}
+
+void peer_hear_out(struct peer *peer)
+{
+    if (peer->state == PEER_SILENT)
+        peer_read_on(peer);
 }
 
 static bool peer_turn(void *owner)

@@ -78,6 +78,8 @@ int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_pe
 void peer_close(struct peer *peer, const char *why);
 void peer_heard(struct peer *peer); /* it is no longer one of the silent ones */
 void peer_goaway(struct peer *peer, int code, const char *detail); /* lists and ends what was not started */
+void peer_hand_back(struct peer *peer, uint64_t id); /* GOAWAY for one that came after it: not started */
+void peer_hear_out(struct peer *peer); /* at the end: a first flight that lies in the socket is answered */
 
 /* Room for n more bytes of frames, and a flush in this turn. Negative: the peer cannot be written to and will
  * be closed. */

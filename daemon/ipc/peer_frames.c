@@ -154,8 +154,7 @@ static bool on_request(struct peer *peer, const struct rqv_frame_header *header,
     if (!check_end(peer, header, &head))
         return false;
     if (peer->ipc->draining) {
-        rqv_err_set(&err, REQIVO_E_SHUTDOWN, REQIVO_PHASE_IPC, "the daemon is shutting down");
-        refuse(peer, header->id, &err);
+        peer_hand_back(peer, header->id);
     } else if (peer->in_flight >= RQV_WIRE_IN_FLIGHT_MAX) {
         rqv_err_set(&err, REQIVO_E_LIMIT_REQUESTS, REQIVO_PHASE_QUEUE,
                     "%d requests are in flight on this connection", RQV_WIRE_IN_FLIGHT_MAX);

@@ -412,14 +412,55 @@ START_TEST(a_drain_hands_back_what_was_not_started)
     ck_assert_int_eq(c->goaway_code, REQIVO_E_SHUTDOWN);
     ck_assert_uint_eq(c->listed, 2);
     ck_assert_uint_eq(c->listed_ids[0] + c->listed_ids[1], 5);
-    put_request(w, c, 4, 0);
-    until(w, c, &c->dones, 1);
-    ck_assert_int_eq(c->code, REQIVO_E_SHUTDOWN);
+    put_request(w, c, 4, 0); /* it crossed GOAWAY */
+    until(w, c, &c->goaways, 2);
+    ck_assert_uint_eq(c->listed, 3);
+    ck_assert_uint_eq(c->listed_ids[2], 4);
     mini_answer(mini_last(&w->origin));
-    until(w, c, &c->dones, 2);
+    until(w, c, &c->dones, 1);
     ck_assert_int_eq(c->code, 0);
     loop_run(w->env.loop); /* ends by itself: all is quiet */
-    ck_assert_uint_eq(c->done_of[2] + c->done_of[3], 0);
+    ck_assert_uint_eq(c->dones, 1);
+    world_close(w);
+}
+END_TEST
+
+/* HELLO, GOAWAY, and what was read handed back. */
+static void was_handed_back(const struct client *c)
+{
+    const uint8_t order[] = {RQV_WIRE_HELLO, RQV_WIRE_GOAWAY, RQV_WIRE_GOAWAY};
+
+    ck_assert_uint_eq(c->frames, sizeof order);
+    ck_assert_mem_eq(c->order, order, sizeof order);
+    ck_assert_int_eq(c->goaway_code, REQIVO_E_SHUTDOWN);
+    ck_assert_uint_eq(c->listed, 1);
+    ck_assert_uint_eq(c->listed_ids[0], 1);
+}
+
+START_TEST(a_drain_greets_who_is_silent)
+{
+    struct world *w = world_open();
+    struct client *busy = greeted(w, 1000), *c = client_open(w, 1000), *last = client_open(w, 1000);
+
+    w->env.conf.drain_ms = 10000;
+    w->origin.on_whole = silence;
+    put_request(w, busy, 1, 0);
+    flush(busy);
+    mini_env_until(&w->env, &w->origin.requests, 1);
+    ipc_drain(&w->ipc);
+    until(w, busy, &busy->goaways, 1);
+    take(c);
+    ck_assert_uint_eq(c->frames, 0); /* nothing before HELLO: wire.md 4 */
+    put_hello(c);
+    put_request(w, c, 1, 0);
+    until(w, c, &c->goaways, 2);
+    was_handed_back(c);
+    put_hello(last);
+    put_request(w, last, 1, 0);
+    flush(last);
+    ipc_done(&w->ipc); /* its flight is there and has not been read */
+    take(last);
+    was_handed_back(last);
     world_close(w);
 }
 END_TEST
@@ -460,7 +501,8 @@ static Suite *suite(void)
                rule_b10_1_users_take_turns, connections_linger_after_the_last_program);
     UNIT_TCASE(s, "slow", rule_b9_8_a_slow_reader_costs_its_window,
                rule_b9_7_what_is_put_off_is_not_forgotten);
-    UNIT_TCASE(s, "end", a_drain_hands_back_what_was_not_started, a_drain_ends_by_its_time);
+    UNIT_TCASE(s, "end", a_drain_hands_back_what_was_not_started, a_drain_greets_who_is_silent,
+               a_drain_ends_by_its_time);
     return s;
 }
 
