@@ -137,7 +137,9 @@ void rqv_channel_adopt(struct rqv_channel *channel, int fd, uint64_t now_ms)
 {
     channel->fd = fd;
     channel->state = RQV_CHANNEL_GREETING;
-    channel->deadline_ms = now_ms + RQV_GREETING_MS;
+    channel->connected_ms = now_ms;
+    channel->deadline_ms = UINT64_MAX;
+    channel->excused = false;
     channel->written = 0;
     channel->blocked = false;
     channel->broken = 0;
@@ -153,7 +155,7 @@ void rqv_channel_greeted(struct rqv_channel *channel, uint64_t now_ms)
 
 void rqv_channel_watch(struct rqv_channel *channel, uint64_t now_ms)
 {
-    channel->heard = channel->asked = false;
+    channel->heard = channel->asked = channel->excused = false;
     channel->deadline_ms = now_ms + RQV_SILENCE_MS;
 }
 
@@ -162,6 +164,22 @@ void rqv_channel_drain(struct rqv_channel *channel, uint64_t now_ms)
     if (channel->state != RQV_CHANNEL_DRAINING)
         channel->deadline_ms = now_ms + RQV_DRAINING_MS;
     channel->state = RQV_CHANNEL_DRAINING;
+}
+
+bool rqv_channel_excuse(struct rqv_channel *channel, uint64_t now_ms)
+{
+    static const uint64_t spans[] = {
+        [RQV_CHANNEL_GREETING] = RQV_GREETING_MS,
+        [RQV_CHANNEL_UP] = RQV_ANSWER_MS,
+        [RQV_CHANNEL_DRAINING] = RQV_DRAINING_MS,
+    };
+
+    if (now_ms - channel->deadline_ms < RQV_LATE_MS || (channel->excused && !channel->heard))
+        return false;
+    channel->excused = true;
+    channel->heard = false;
+    channel->deadline_ms = now_ms + spans[channel->state];
+    return true;
 }
 
 void rqv_channel_down(struct rqv_channel *channel, uint64_t now_ms)
@@ -203,11 +221,32 @@ int rqv_secret_reserve(struct rqv_buf *buf, size_t n)
     return 0;
 }
 
+/* HELLO is about to go out. Where it comes late the daemon may be closing the connection in this moment, and
+ * what it may have read would be unknown: a new one is taken in its place. */
+static void begin_flight(struct rqv_channel *channel)
+{
+    uint64_t now_ms = rqv_now_ms();
+    long uid = channel->peer_uid;
+
+    channel->deadline_ms = now_ms + RQV_GREETING_MS;
+    if (now_ms - channel->connected_ms < RQV_UNUSED_MS)
+        return;
+    int fd = connect_socket(channel);
+    if (fd < 0) { /* the old one may do */
+        channel->peer_uid = uid;
+        return;
+    }
+    close(channel->fd);
+    channel->fd = fd;
+}
+
 void rqv_channel_flush(struct rqv_channel *channel)
 {
     channel->blocked = false;
     if (channel->broken || channel->fd < 0)
         return;
+    if (channel->written == 0 && channel->deadline_ms == UINT64_MAX)
+        begin_flight(channel);
     for (int i = 0; i < SENDS_PER_FLUSH && rqv_buf_len(&channel->out) > 0; i++) {
         ssize_t n = send(channel->fd, rqv_buf_head(&channel->out), rqv_buf_len(&channel->out),
                          MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -30,10 +30,12 @@
 #define RQV_READ_MAX       ((size_t)128 * 1024)
 #define RQV_BACKOFF_MIN_MS 10
 #define RQV_BACKOFF_MAX_MS 2000
-#define RQV_GREETING_MS    5000 /* no HELLO for so long: the daemon is taken for lost */
+#define RQV_GREETING_MS    5000 /* no HELLO for so long after ours: the daemon is taken for lost */
+#define RQV_UNUSED_MS      2000 /* a connection without HELLO for so long is about to be closed by the daemon */
 #define RQV_SILENCE_MS     20000 /* no byte for so long while requests are there: the daemon is asked for one */
 #define RQV_ANSWER_MS      10000 /* and no answer for so long: it hangs, and is taken for lost */
 #define RQV_DRAINING_MS    15000 /* a daemon that said GOAWAY and does not end */
+#define RQV_LATE_MS        1000 /* who looks so long after a deadline was asleep, and the daemon perhaps, too */
 
 enum rqv_channel_state { RQV_CHANNEL_DOWN, RQV_CHANNEL_GREETING, RQV_CHANNEL_UP, RQV_CHANNEL_DRAINING };
 
@@ -49,8 +51,10 @@ struct rqv_channel {
     int connect_errno; /* of the last failed connect, EPERM for a daemon that is not trusted */
     long peer_uid;
     uint64_t down_since_ms, retry_at_ms;
-    uint64_t deadline_ms; /* of GREETING, DRAINING; in UP: when the next sign of life is due */
+    uint64_t connected_ms;
+    uint64_t deadline_ms; /* of GREETING once HELLO is out, DRAINING; in UP: when a sign of life is due */
     bool heard, asked;    /* UP: since the deadline was set bytes came; a QUERY asks for some */
+    bool excused;         /* the deadline was put off, since it was looked at late */
     uint32_t backoff_ms;
     uint64_t random;
     struct sockaddr_un address;
@@ -68,6 +72,9 @@ void rqv_channel_adopt(struct rqv_channel *channel, int fd, uint64_t now_ms);
 void rqv_channel_greeted(struct rqv_channel *channel, uint64_t now_ms); /* GREETING -> UP */
 void rqv_channel_watch(struct rqv_channel *channel, uint64_t now_ms);   /* UP: silence counts from now */
 void rqv_channel_drain(struct rqv_channel *channel, uint64_t now_ms);
+/* The deadline has passed, but nobody has looked for long: gives its time once more, and again only when
+ * bytes came. False: it was looked at in time, or has been given. */
+bool rqv_channel_excuse(struct rqv_channel *channel, uint64_t now_ms);
 /* Any -> DOWN: closes, empties both buffers, plans the next attempt. */
 void rqv_channel_down(struct rqv_channel *channel, uint64_t now_ms);
 

@@ -112,7 +112,8 @@ static void end_drained(struct reqivo_client *client)
 /* The daemon did not do in time what it must do. */
 static void give_up(struct reqivo_client *client)
 {
-    const struct rqv_loss mute = {.code = REQIVO_E_DAEMON_LOST, .detail = "the daemon did not answer HELLO"};
+    const struct rqv_loss mute = {
+        .code = REQIVO_E_DAEMON_LOST, .detail = "the daemon did not answer HELLO", .replay = true};
     const struct rqv_loss stuck = {
         .code = REQIVO_E_DAEMON_LOST, .detail = "the daemon was to end and did not", .replay = true};
     const struct rqv_loss hung = {
@@ -150,14 +151,17 @@ static bool is_overdue(const struct reqivo_client *client, uint64_t now_ms)
     return rqv_client_expects(client) && now_ms >= client->channel.deadline_ms;
 }
 
-/* The program may have been busy elsewhere: what has come meanwhile is read before the daemon is blamed. */
+/* The program may have been busy elsewhere: what has come meanwhile is read before the daemon is blamed. And
+ * it may have been stopped or starved, with the daemon or the whole machine: then the time starts again. */
 static void check_life(struct reqivo_client *client, uint64_t now_ms)
 {
     if (client->channel.fd >= 0 && rqv_client_receive(client) < 0)
         client->channel.broken = ENOMEM;
     if (!is_overdue(client, now_ms))
         return;
-    if (client->channel.state != RQV_CHANNEL_UP || hangs(client, now_ms))
+    if (client->channel.state == RQV_CHANNEL_UP && !hangs(client, now_ms))
+        return;
+    if (!rqv_channel_excuse(&client->channel, now_ms))
         give_up(client);
 }
 

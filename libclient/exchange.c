@@ -394,6 +394,7 @@ bool rqv_exchange_replay(struct reqivo_client *client, struct rqv_exchange *x)
     if (x->sent != REQIVO_SENT_NO && !rqv_request_is_idempotent(request))
         return false;
     x->replays++;
+    x->replay_ms = rqv_now_ms();
     rqv_list_remove(&x->sending);
     rqv_list_remove(&x->ready);
     rqv_buf_done(&x->stream);
@@ -443,7 +444,8 @@ uint64_t rqv_exchange_deadline_ms(const struct reqivo_client *client, const stru
     }
     if (x->state == RQV_X_WAITING && client->channel.state == RQV_CHANNEL_DOWN) {
         uint64_t down_ms = client->channel.down_since_ms;
-        uint64_t bound = (submit_ms > down_ms ? submit_ms : down_ms) + RQV_WAIT_BOUND_MS;
+        uint64_t since_ms = submit_ms > down_ms ? submit_ms : down_ms;
+        uint64_t bound = (since_ms > x->replay_ms ? since_ms : x->replay_ms) + RQV_WAIT_BOUND_MS;
         deadline = bound < deadline ? bound : deadline;
     }
     return deadline;

@@ -39,6 +39,7 @@ struct rqv_exchange {
     reqivo_done_fn fn;
     void *userdata;
     uint64_t submit_us;
+    uint64_t replay_ms; /* when it went back to WAITING */
 
     /* out: REQUEST and body */
     uint64_t offset; /* of REQUEST's first byte in all bytes queued on this connection */
