@@ -47,6 +47,7 @@ struct ws_run {
     const char *socket;
     bool binary, verbose, over, full, input_ended;
     bool within; /* a line whose beginning has been sent */
+    bool half;   /* a line whose beginning has been printed */
     int exit;
     size_t used;
     struct rqv_utf8 utf8; /* of the line */
@@ -75,6 +76,7 @@ static int on_message(struct reqivo_websocket *ws, const struct reqivo_message *
     struct ws_run *run = userdata;
     bool ok = fwrite(message->bytes, 1, message->size, stdout) == message->size;
 
+    run->half = !message->last;
     if (message->last && !run->binary)
         ok = putchar('\n') != EOF && ok;
     if (message->last)
@@ -86,10 +88,23 @@ static int on_message(struct reqivo_websocket *ws, const struct reqivo_message *
     return 0;
 }
 
+/* The rest of a message that was cut never comes. */
+static void end_half_line(struct ws_run *run)
+{
+    if (run->half && !run->binary) {
+        putchar('\n');
+        fflush(stdout);
+    }
+    run->half = false;
+}
+
 static void on_event(struct reqivo_websocket *ws, const struct reqivo_websocket_event *event, void *userdata)
 {
+    struct ws_run *run = userdata;
+
     (void)ws;
-    (void)userdata;
+    if (event->kind == REQIVO_WEBSOCKET_LOST)
+        end_half_line(run);
     if (event->kind == REQIVO_WEBSOCKET_LOST)
         fprintf(stderr, "reqivo: lost: %s; %u undelivered, %u unconfirmed\n", reqivo_error_text(event->code),
                 event->undelivered, event->unconfirmed);
@@ -113,6 +128,7 @@ static void on_close(struct reqivo_websocket *ws, void *userdata)
     int code = reqivo_websocket_error(ws);
 
     run->over = true;
+    end_half_line(run);
     if (run->verbose && reqivo_websocket_close_code(ws) != 0)
         fprintf(stderr, "* closed: %d %s\n", reqivo_websocket_close_code(ws),
                 reqivo_websocket_close_reason(ws));

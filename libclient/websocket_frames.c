@@ -62,6 +62,7 @@ static int on_opened(struct reqivo_client *client, struct rqv_exchange *x, struc
     ws->protocol[0] = '\0';
     if (protocol)
         rqv_copy_text(ws->protocol, sizeof ws->protocol, protocol->value);
+    ws->in_open = false;
     if (x->state == RQV_X_ANSWERED) /* once more, after a loss */
         return 0;
     rqv_exchange_answered(client, x);
@@ -101,6 +102,8 @@ static int on_event(struct reqivo_client *client, struct rqv_exchange *x, struct
         return refuse("WS_EVENT before WS_OPENED", ret_why);
     ws->undelivered += info.undelivered;
     ws->unconfirmed += info.unconfirmed;
+    if (info.kind == RQV_WS_LOST) /* what the server had begun went with it */
+        ws->in_open = false;
     struct reqivo_websocket_event event = {.kind = info.kind,
                                            .code = info.code,
                                            .attempt = info.attempt,

@@ -64,6 +64,8 @@ static bool read_event(struct reqivo_websocket *ws, struct rqv_str bytes,
 {
     if (bytes.len == sizeof *ret_event)
         memcpy(ret_event, bytes.ptr, sizeof *ret_event);
+    if (ret_event->kind == RQV_WS_LOST) /* the rest of a message that had begun never comes */
+        rqv_buf_consume(&ws->whole, rqv_buf_len(&ws->whole));
     if (ret_event->kind != RQV_WS_ENDING)
         return true;
     ws->ending = true;

@@ -30,7 +30,8 @@ struct reqivo_websocket;
 
 enum reqivo_kind { REQIVO_TEXT = 1, REQIVO_BINARY = 2 };
 
-/* A message, or with `pieces` a piece of one: first and last say which. */
+/* A message, or with `pieces` a piece of one: first and last say which. When a first one follows one that was
+ * not the last, the connection broke between the two, and the rest of the older message is gone. */
 struct reqivo_message {
     int kind; /* enum reqivo_kind */
     int first, last;
@@ -40,7 +41,8 @@ struct reqivo_message {
 
 enum reqivo_websocket_event_kind {
     REQIVO_WEBSOCKET_LOST = 1,     /* code says why; undelivered messages did not go out and will not,
-                                      unconfirmed ones did, and may have been read */
+                                      unconfirmed ones did, and may have been read; a message of the
+                                      server that was cut is gone: no piece of it follows */
     REQIVO_WEBSOCKET_RETRYING = 2, /* attempt begins in wait_ms */
     REQIVO_WEBSOCKET_RESTORED = 3,
 };

@@ -206,6 +206,23 @@ def loss(daemon):
     rt.contains(err, 'of 1 messages it is not known')
 
 
+def cut_line(daemon):
+    """A server that breaks off within a message: the half line ends, and the message of the next connection is a line of its own."""
+    def case(_server, connection, number):
+        if number == 1:
+            connection.sendall(base.frame(base.TEXT, b'half', fin=0))
+            return
+        connection.sendall(base.frame(base.TEXT, b'whole') + base.frame(base.CLOSE, b'\x03\xe8'))
+        connection.recv(1000)
+
+    server = session.Raw(case)
+    command = Command(daemon, '--reconnect', '3', session.url_of(server))
+    rt.poll('its end', lambda: command.popen.poll() is not None)
+    code, out, err = command.end()
+    server.stop()
+    rt.equal((code, out), (0, b'half\nwhole\n'), err)
+
+
 def usage(daemon):
     def code(*args):
         return Command(daemon, *args, stdin=subprocess.DEVNULL).end()[0]
@@ -250,7 +267,8 @@ def main():
         for name, case in (('lines of any length', lines_in), ('a block at the end of the input', block_at_the_end),
                            ('--binary', binary), ('a line that is not UTF-8', not_text), ('-v', verbose), ('a reader that is slow', slow_reader),
                            ('a reader that goes away', reader_goes), ('the server closes while stdin is open', server_goes_while_stdin_is_open),
-                           ('--ping-interval, and SIGINT', pings), ('a server that breaks off', loss), ('usage and failures', usage),
+                           ('--ping-interval, and SIGINT', pings), ('a server that breaks off', loss),
+                           ('a server that breaks off within a line', cut_line), ('usage and failures', usage),
                            ('both ways at once', both_ways_at_once), ('reqivoctl websockets', table)):
             tap.case(name, case, daemon)
         tap.case('all is given back', base.gone, daemon)

@@ -362,6 +362,22 @@ def cut_message(daemon, api):
     rt.equal(counted(lines), 1, lines)
 
 
+def cut_by_server(daemon, api):
+    """The server breaks within a message of its own: that one is dropped, the next connection's comes whole."""
+    def case(_server, connection, number):
+        if number == 1:
+            connection.sendall(base.frame(base.TEXT, b'half', fin=0))
+            return
+        connection.sendall(base.frame(base.TEXT, b'whole') + base.frame(base.CLOSE, b'\x03\xe8'))
+        connection.recv(1000)
+
+    server = Raw(case)
+    lines = Driver(daemon, api, url_of(server), 'reconnect=3', 'backoff=10', 'take=1', 'end').end()
+    server.stop()
+    rt.equal([line.split()[-1] for line in lines if line.startswith('message')], ['whole'], lines)
+    assert re.match(r'closed well 1000 ', ending(lines)), lines
+
+
 def gives_up(daemon, api):
     async def talk(ws):
         server.loop.call_soon(server.end.set_result, None)
@@ -510,6 +526,7 @@ def main():
             tap.case(f'{api}: a server that takes nothing', stalled, daemon, api)
             tap.case(f'{api}: lost, retried, restored', reconnects, daemon, api)
             tap.case(f'{api}: a message that was cut', cut_message, daemon, api)
+            tap.case(f'{api}: a message of the server that was cut', cut_by_server, daemon, api)
             tap.case(f'{api}: the last attempt', gives_up, daemon, api)
             tap.case(f'{api}: a drain sends what is queued', drain, place, api)
             tap.case(f'{api}: the program is killed', killed, daemon, api)

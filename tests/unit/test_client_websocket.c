@@ -337,6 +337,31 @@ START_TEST(events_are_told_in_their_order)
 }
 END_TEST
 
+/* The server breaks within a message: that one is gone, and the next one of the new connection is whole. */
+START_TEST(message_that_a_loss_cut_is_dropped)
+{
+    const struct reqivo_websocket_options options = {.pieces = _i};
+
+    open_with(&options);
+    fake_put_message(&fake, id, RQV_FLAG_FIRST | RQV_FLAG_TEXT, "half");
+    fake_put_event(&fake, id, RQV_WS_LOST, 0);
+    fake_put_opened(&fake, id);
+    fake_put_event(&fake, id, RQV_WS_RESTORED, 0);
+    fake_put_message(&fake, id, WS_WHOLE, "whole");
+    fake_flush(&fake);
+    ws_drive(client, &seen.messages, _i ? 2 : 1);
+    ck_assert_uint_eq(seen.events, 2);
+    ck_assert(seen.last.first && seen.last.last && seen.last.size == 5);
+    ck_assert_int_eq(seen.last.kind, REQIVO_BINARY);
+    fake_put_message(&fake, id, RQV_FLAG_FIRST, "half");
+    fake_put_event(&fake, id, RQV_WS_LOST, 0);
+    fake_put_message(&fake, id, RQV_FLAG_END, "the rest");
+    fake_flush(&fake);
+    ws_drive(client, &seen.closed, 1);
+    ck_assert_int_eq(seen.code, REQIVO_E_WIRE);
+}
+END_TEST
+
 START_TEST(undelivered_is_exact_while_the_daemon_is_there)
 {
     open_with(NULL);
@@ -578,6 +603,7 @@ static Suite *suite(void)
         tcase_add_test(tcase, tests[i]);
     tcase_add_loop_test(tcase, free_inside_a_callback, WS_ON_OPEN, WS_ON_CLOSE + 1);
     tcase_add_loop_test(tcase, data_out_of_its_order, 0, 3);
+    tcase_add_loop_test(tcase, message_that_a_loss_cut_is_dropped, 0, 2);
     tcase_add_loop_test(tcase, frames_at_the_wrong_time, 0, 5);
     suite_add_tcase(s, tcase);
     return s;
