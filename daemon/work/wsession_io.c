@@ -456,7 +456,7 @@ static size_t takes(struct wsession *ws)
 }
 
 /* Returns what is used up of `bytes`; ws->blocked when the program must take something first. */
-static size_t process(struct wsession *ws, uint8_t *bytes, size_t len)
+static size_t parse(struct wsession *ws, uint8_t *bytes, size_t len)
 {
     struct rqv_ws_event event;
     size_t at = 0;
@@ -480,6 +480,16 @@ static size_t process(struct wsession *ws, uint8_t *bytes, size_t len)
             break;
     }
     return at;
+}
+
+/* What the sink's failures call from in here may end the session for the program, not look at `bytes` again:
+ * the loop goes on with them itself. */
+static size_t process(struct wsession *ws, uint8_t *bytes, size_t len)
+{
+    ws->parsing = true;
+    size_t used = parse(ws, bytes, len);
+    ws->parsing = false;
+    return used;
 }
 
 static void on_broken(struct wsession *ws, long n)
@@ -551,7 +561,7 @@ void wsession_resume(struct wsession *ws)
 {
     size_t len = queue_len(&ws->in);
 
-    if (ws->state != WS_OPEN && ws->state != WS_CLOSING)
+    if (ws->parsing || (ws->state != WS_OPEN && ws->state != WS_CLOSING))
         return;
     if (ws->blocked || len > 0) {
         uint8_t nothing[1];

@@ -191,8 +191,10 @@ void wsession_on_answer(struct wsession *ws)
             give_up(ws, rc, event.why);
             return;
         }
+        ws->parsing = true; /* until the head is out of `in` */
         if (event.type == RQV_HTTP1_HEAD)
             on_head(ws, &event.head);
+        ws->parsing = false;
         if (ws->state == WS_GONE || ws->state == WS_BACKOFF || ws->state == WS_LINGER)
             return;
         if (event.consumed > 0)

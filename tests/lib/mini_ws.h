@@ -26,7 +26,7 @@ struct told {
     struct rqv_ws_close_info close;
     struct rqv_done done;
     char detail[RQV_DETAIL_MAX], reason[128];
-    int message_rc;
+    int message_rc, restored_rc;
 };
 
 struct ws_world {
@@ -80,7 +80,7 @@ static inline int mini_event(struct wsession *ws, const struct rqv_ws_event_info
     ck_assert_uint_lt(w->told.events, 32);
     w->told.event[w->told.events] = *event;
     w->told.event[w->told.events++].detail = (struct rqv_str){"", 0};
-    return 0;
+    return event->kind == RQV_WS_RESTORED ? w->told.restored_rc : 0;
 }
 
 static inline void mini_credit(struct wsession *ws, uint32_t bytes)

@@ -4,6 +4,13 @@
 #include "tests/lib/mini_ws.h"
 #include "tests/unit/unit.h"
 
+static void mini_env_until_queued(struct ws_world *w)
+{
+    for (int i = 0; i < 2000 && !w->ws->blocked; i++)
+        mini_env_ms(&w->env, 1);
+    ck_assert(w->ws->blocked && queue_len(&w->ws->in) > 0);
+}
+
 /* ---- open ---- */
 
 START_TEST(opens_echoes_and_closes)
@@ -355,6 +362,35 @@ START_TEST(sink_that_takes_no_more_ends_it)
 }
 END_TEST
 
+/* The server's bytes wait for the program, and nobody takes them then: each is looked at once. */
+START_TEST(sink_that_takes_no_more_of_what_waited)
+{
+    struct ws_world *w = ws_world_open();
+    const char *bytes;
+
+    ws_open(w);
+    w->told.room = 0;
+    mini_send(mini_last(&w->origin),
+              "\x81\x01"
+              "a"
+              "\x89\x01"
+              "p"
+              "\x81\x01"
+              "b",
+              9);
+    mini_env_until_queued(w);
+    w->told.room = 1 << 20;
+    w->told.message_rc = REQIVO_E_LIMIT_MEMORY;
+    wsession_kick(w->ws);
+    ck_assert_uint_eq(w->told.closed, 1);
+    ck_assert_uint_eq(w->told.pieces, 1);
+    ck_assert_int_eq(w->told.done.code, REQIVO_E_LIMIT_MEMORY);
+    ck_assert_uint_eq(ws_expect(w, 0x8a, &bytes), 1);
+    ws_expect_close(w, 1001, "");
+    ws_world_close(w);
+}
+END_TEST
+
 /* ---- ends from above ---- */
 
 START_TEST(program_goes)
@@ -458,7 +494,8 @@ static Suite *suite(void)
                memory_ends_a_session_that_is_open);
     UNIT_TCASE(s, "messages", pieces_come_in_their_order, credit_of_the_program,
                rule_b5_credit_stops_the_server, queue_of_the_program_stops_the_server,
-               text_that_is_not_utf8_ends_it, sink_that_takes_no_more_ends_it);
+               text_that_is_not_utf8_ends_it, sink_that_takes_no_more_ends_it,
+               sink_that_takes_no_more_of_what_waited);
     UNIT_TCASE(s, "ends", program_goes, program_cancels, drain_sends_what_was_queued,
                drain_ends_what_is_not_open, daemon_stops_at_once);
     return s;

@@ -232,6 +232,21 @@ START_TEST(backoff_grows_to_its_cap_with_jitter)
 }
 END_TEST
 
+/* The 101 that restores it still stands in the queue when the program turns out not to hear of it. */
+START_TEST(nobody_hears_that_it_is_restored)
+{
+    struct ws_world *w = ws_world_open();
+
+    reconnecting(w, 3);
+    w->told.restored_rc = REQIVO_E_LIMIT_MEMORY;
+    mini_reset(mini_last(&w->origin));
+    ws_end(w);
+    ck_assert_int_eq(w->told.done.code, REQIVO_E_LIMIT_MEMORY);
+    ws_expect_close(w, 1001, "");
+    ws_world_close(w);
+}
+END_TEST
+
 START_TEST(no_attempt_after_an_end)
 {
     struct ws_world *w = ws_world_open();
@@ -394,7 +409,7 @@ static Suite *suite(void)
     UNIT_TCASE(s, "loss", lost_retrying_restored, backoff_grows_to_its_cap_with_jitter,
                no_attempt_after_an_end, program_ends_it_while_it_waits, messages_are_neither_lost_nor_doubled,
                pong_confirms, rest_of_a_message_that_was_cut_is_dropped,
-               rest_of_a_piece_that_was_cut_is_dropped);
+               rest_of_a_piece_that_was_cut_is_dropped, nobody_hears_that_it_is_restored);
     return s;
 }
 
