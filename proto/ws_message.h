@@ -89,6 +89,7 @@ struct rqv_ws_receiver {
     bool compressed; /* the message */
     bool fin;        /* the data frame that is being read is the message's last */
     bool expanding;  /* the inflater is not done with what it was given */
+    bool passing;    /* data frames are passed over */
     bool closed;     /* the other end's close frame was delivered */
     uint8_t opcode;  /* of the message */
     uint8_t control_len;
@@ -102,6 +103,14 @@ struct rqv_ws_receiver {
 };
 
 void rqv_ws_receiver_init(struct rqv_ws_receiver *rx, const struct rqv_ws_receiver_params *params);
+
+/* From now on nobody wants messages: no DATA comes any more, and payloads are neither expanded nor looked at.
+ * Heads, control frames and the limits of the heads count as before. For good: the inflater has lost its
+ * context. */
+static inline void rqv_ws_receiver_pass_over(struct rqv_ws_receiver *rx)
+{
+    rx->passing = true;
+}
 
 /*
  * At most one event. 0, or a failure, sticky, with ret_event->why and ->code, after which the session is

@@ -160,6 +160,10 @@ static int deliver(struct rqv_ws_receiver *rx, const uint8_t *bytes, size_t len,
 {
     bool last = event->last;
 
+    if (rx->passing) {
+        rx->open = !last;
+        return 0;
+    }
     if (rx->opcode == RQV_WS_TEXT &&
         (!rqv_utf8_feed(&rx->utf8, bytes, len) || (last && !rqv_utf8_complete(&rx->utf8))))
         return fail(rx, -EILSEQ, RQV_WS_CLOSE_DATA, "a text message is not UTF-8");
@@ -182,6 +186,18 @@ static int inflate_failed(struct rqv_ws_receiver *rx, int error, const char *why
     if (error == -EILSEQ)
         return fail(rx, error, RQV_WS_CLOSE_DATA, why);
     return fail(rx, error, RQV_WS_CLOSE_INTERNAL, why ? why : "a message cannot be expanded");
+}
+
+/* What is pending is dropped, as far as it is here. */
+static int pass_over(struct rqv_ws_receiver *rx, size_t len, struct rqv_ws_event *event)
+{
+    size_t n = len - event->consumed < rx->pending ? len - event->consumed : rx->pending;
+
+    rx->pending -= n;
+    rx->expanding = false;
+    event->consumed += n;
+    event->last = rx->fin && rx->frames.left == 0 && rx->pending == 0;
+    return deliver(rx, NULL, 0, event);
 }
 
 /* Gives the inflater what is pending, as far as it is here. event->consumed is moved on. */
@@ -254,7 +270,7 @@ static int step(struct rqv_ws_receiver *rx, uint8_t *in, size_t len, struct rqv_
     int r;
 
     if (rx->pending > 0 || rx->expanding)
-        return expand(rx, in, len, event);
+        return rx->passing ? pass_over(rx, len, event) : expand(rx, in, len, event);
     r = rqv_ws_frame_decode(&rx->frames, in ? in + at : NULL, len - at, &frame);
     if (r < 0)
         return protocol_error(rx, frame.why);

@@ -234,7 +234,7 @@ void wsession_free_conn(struct wsession *ws)
     if (queue_len(&ws->pongs) > 0)
         queue_consume(&ws->pongs, queue_len(&ws->pongs));
     ws->want = 0;
-    ws->blocked = ws->ping_due = false;
+    ws->blocked = ws->paused = ws->ping_due = false;
     ws->pinged_us = 0;
 }
 

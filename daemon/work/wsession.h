@@ -121,6 +121,7 @@ struct wsession {
     uint64_t grant_left;
     uint32_t credit_owed;
     bool blocked;  /* bytes of the server wait for the program */
+    bool paused;   /* they wait for the session's next turn */
     bool parsing;  /* they are being looked at: what is called meanwhile begins no second look */
     bool skipping; /* the rest of a message that was lost in its middle is dropped */
     bool up_open;  /* the last record of `up` does not end its message */

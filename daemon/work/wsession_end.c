@@ -25,7 +25,7 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 
 static uint64_t ping_at(const struct wsession *ws)
 {
-    if (ws->ping_ms == 0 || ws->blocked) /* while the program rests, the pong may lie unread */
+    if (ws->ping_ms == 0 || ws->blocked || ws->paused) /* the pong may lie unread */
         return UINT64_MAX;
     return ws->pinged_us ? after(ws->pinged_us, ws->pong_ms) : after(ws->heard_us, ws->ping_ms);
 }

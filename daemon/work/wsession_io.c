@@ -16,8 +16,9 @@
 #define RECORD       8     /* u32 length, u8 flags, 3 bytes of nothing */
 #define BATCH        65536 /* frames are added to a batch until it holds so much */
 #define READ_SIZE    65536
-#define LAST_READS   4 /* of what the server said before it broke */
-#define FLUSH_TURNS  8 /* batches in one go */
+#define TURN_GIVES   131072 /* bytes of messages, expanded, until the session's next turn */
+#define LAST_READS   4      /* of what the server said before it broke */
+#define FLUSH_TURNS  8      /* batches in one go */
 #define COMPRESS_MIN 32
 #define PING_TEXT    "reqivo"
 #define WINDOW_MIN   (RQV_WS_DATA_COST + 512)
@@ -51,11 +52,17 @@ static void want(struct wsession *ws, unsigned events)
     }
 }
 
-/* Reading waits while the program must take something first. */
+/* What came before has to be looked at first, when the program takes more or it is the session's turn. */
+static bool holds_back(const struct wsession *ws)
+{
+    return ws->blocked || ws->paused;
+}
+
+/* Reading waits meanwhile. */
 static void want_what_fits(struct wsession *ws)
 {
     if (ws->stream && ws->state != WS_GONE)
-        want(ws, ws->blocked ? ws->want & ~LOOP_READ : ws->want | LOOP_READ);
+        want(ws, holds_back(ws) ? ws->want & ~LOOP_READ : ws->want | LOOP_READ);
 }
 
 /* ---- what the program sends ---- */
@@ -280,7 +287,7 @@ static bool read_once(struct wsession *ws);
 
 static void read_last(struct wsession *ws)
 {
-    for (int i = 0; i < LAST_READS && ws->stream && !ws->blocked && read_once(ws); i++)
+    for (int i = 0; i < LAST_READS && ws->stream && !holds_back(ws) && read_once(ws); i++)
         ;
 }
 
@@ -296,7 +303,7 @@ static bool write_batch(struct wsession *ws)
             break; /* nobody takes our close frame any more */
         if (n < 0) {
             /* What the server said before it broke, a close frame perhaps, can still be read. */
-            want(ws, (ws->want & LOOP_READ) | (ws->blocked ? 0 : LOOP_READ));
+            want(ws, (ws->want & LOOP_READ) | (holds_back(ws) ? 0 : LOOP_READ));
             read_last(ws);
             if (ws->stream && ws->state != WS_LINGER) {
                 wsession_fail(ws, (int)n, REQIVO_PHASE_SEND, rqv_err_text((int)n));
@@ -455,14 +462,28 @@ static size_t takes(struct wsession *ws)
     return ws->inflate ? READ_SIZE : room - RQV_WS_DATA_COST;
 }
 
-/* Returns what is used up of `bytes`; ws->blocked when the program must take something first. */
+/* The rest of what was read, and what the inflater still holds, is for the next turn. */
+static void pause_until_turn(struct wsession *ws)
+{
+    ws->paused = true;
+    fair_queue(&ws->turn);
+}
+
+/* Returns what is used up of `bytes`; ws->blocked when the program must take something first, ws->paused when
+ * it was enough for one turn: a read may expand to the thousandfold. */
 static size_t parse(struct wsession *ws, uint8_t *bytes, size_t len)
 {
     struct rqv_ws_event event;
-    size_t at = 0;
+    size_t at = 0, given = 0;
 
-    ws->blocked = false;
+    ws->blocked = ws->paused = false;
     while (ws->state == WS_OPEN || ws->state == WS_CLOSING) {
+        if (given >= TURN_GIVES) {
+            pause_until_turn(ws);
+            break;
+        }
+        if (!ws->sink)
+            rqv_ws_receiver_pass_over(&ws->rx);
         size_t room = takes(ws);
         if (room == 0) {
             ws->blocked = true;
@@ -475,6 +496,7 @@ static size_t parse(struct wsession *ws, uint8_t *bytes, size_t len)
             on_rx_failure(ws, &event, rc);
             return len;
         }
+        given += event.type == RQV_WS_EVENT_DATA ? event.len : 0;
         on_event(ws, &event);
         if (event.type == RQV_WS_EVENT_NEED && at == len)
             break;
@@ -554,16 +576,16 @@ static bool read_once(struct wsession *ws)
     }
     take_bytes(ws, bytes, (size_t)n);
     want_what_fits(ws);
-    return more && ws->stream && !ws->blocked;
+    return more && ws->stream && !holds_back(ws);
 }
 
-void wsession_resume(struct wsession *ws)
+static void look_again(struct wsession *ws)
 {
     size_t len = queue_len(&ws->in);
 
-    if (ws->parsing || (ws->state != WS_OPEN && ws->state != WS_CLOSING))
+    if (ws->state != WS_OPEN && ws->state != WS_CLOSING)
         return;
-    if (ws->blocked || len > 0) {
+    if (holds_back(ws) || len > 0) {
         uint8_t nothing[1];
         size_t used = process(ws, len > 0 ? rqv_buf_head(&ws->in.buf) : nothing, len);
         if (ws->state == WS_GONE || ws->state == WS_BACKOFF)
@@ -572,10 +594,16 @@ void wsession_resume(struct wsession *ws)
         if (used > 0 && len > 0)
             queue_consume(&ws->in, used < len ? used : len);
     }
-    if (ws->pinged_us && !ws->blocked) /* its answer may have lain unread all the while */
+    if (ws->pinged_us && !holds_back(ws)) /* its answer may have lain unread all the while */
         ws->pinged_us = loop_now_us(ws->env->loop);
     want_what_fits(ws);
     wsession_arm(ws);
+}
+
+void wsession_resume(struct wsession *ws)
+{
+    if (!ws->parsing && !ws->paused)
+        look_again(ws);
 }
 
 void wsession_on_stream(void *owner, unsigned events)
@@ -595,8 +623,12 @@ bool wsession_turn(void *owner)
     ws->ready = 0;
     if (events & LOOP_WRITE)
         wsession_flush(ws);
-    if ((events & LOOP_READ) && ws->stream && !ws->blocked)
+    if (ws->paused) {
+        look_again(ws);
+        more = ws->stream && !holds_back(ws);
+    } else if ((events & LOOP_READ) && ws->stream && !ws->blocked) {
         more = read_once(ws);
+    }
     if (more)
         ws->ready |= LOOP_READ;
     if (ws->state == WS_OPEN || ws->state == WS_CLOSING)

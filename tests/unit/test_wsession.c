@@ -391,6 +391,92 @@ START_TEST(sink_that_takes_no_more_of_what_waited)
 }
 END_TEST
 
+/* ---- compression ---- */
+
+/* 1 000 000 zeros, four times, in a few KiB. */
+static size_t bombs(struct rqv_buf *out)
+{
+    static uint8_t zeros[1000000], scratch[16384];
+    const struct rqv_ws_deflate_params params = {.window_bits = 15};
+    struct rqv_ws_deflate *deflate = NULL;
+    struct rqv_ws_sender tx;
+    struct rqv_ws_sent sent = {0};
+
+    rqv_buf_init(out, 1 << 20);
+    ck_assert_int_eq(rqv_ws_deflate_new(&params, &deflate), 0);
+    const struct rqv_ws_sender_params sender = {.role = RQV_WS_SERVER,
+                                                .frame_max = 65536,
+                                                .deflate = deflate,
+                                                .scratch = scratch,
+                                                .scratch_size = sizeof scratch};
+    rqv_ws_sender_init(&tx, &sender);
+    for (int i = 0; i < 4; i++) {
+        struct rqv_ws_piece piece = {
+            .bytes = zeros, .len = sizeof zeros, .opcode = RQV_WS_BINARY, .last = true, .compress = true};
+        do {
+            ck_assert_int_eq(rqv_ws_send(&tx, &piece, out, &sent), 0);
+            piece.bytes += sent.consumed;
+            piece.len -= sent.consumed;
+        } while (!sent.done);
+    }
+    rqv_ws_deflate_free(deflate);
+    return rqv_buf_len(out);
+}
+
+static void open_with_compression(struct ws_world *w)
+{
+    w->open.flags = RQV_WS_DEFLATE;
+    w->fields = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    ws_open(w);
+    w->told.room = 0;
+}
+
+START_TEST(rule_b5_a_bomb_is_expanded_turn_by_turn)
+{
+    struct ws_world *w = ws_world_open();
+    struct rqv_buf out;
+    size_t len = bombs(&out);
+
+    open_with_compression(w);
+    mini_send(mini_last(&w->origin), (const char *)rqv_buf_head(&out), len);
+    mini_env_until_queued(w);
+    w->told.room = 1 << 20;
+    wsession_kick(w->ws);
+    ck_assert_uint_gt(w->told.bytes, 0);
+    ck_assert_uint_le(w->told.bytes, 131072 + WSESSION_SCRATCH);
+    wsession_kick(w->ws); /* adds no turn */
+    ck_assert_uint_le(w->told.bytes, 131072 + WSESSION_SCRATCH);
+    mini_env_until(&w->env, &w->told.messages, 1);
+    ck_assert_int_eq(wsession_credit(w->ws, 4 << 20), 0);
+    mini_env_until(&w->env, &w->told.messages, 4);
+    ck_assert_uint_eq(w->told.bytes, 4000000);
+    mini_ws_say(mini_last(&w->origin), 1, "on", 2); /* and reading goes on */
+    mini_env_until(&w->env, &w->told.messages, 5);
+    wsession_abandon(w->ws);
+    rqv_buf_done(&out);
+    ws_world_close(w);
+}
+END_TEST
+
+/* What is no deflate at all would end the session otherwise, and the ping would not be answered. */
+START_TEST(rule_b5_what_nobody_hears_is_not_expanded)
+{
+    struct ws_world *w = ws_world_open();
+    const char *bytes;
+
+    open_with_compression(w);
+    mini_send(mini_last(&w->origin),
+              "\xc1\x04\xff\xff\xff\xff\x89\x01"
+              "p",
+              9);
+    mini_env_until_queued(w);
+    wsession_abandon(w->ws);
+    ck_assert_uint_eq(ws_expect(w, 0x8a, &bytes), 1);
+    ws_expect_close(w, 1001, "");
+    ws_world_close(w);
+}
+END_TEST
+
 /* ---- ends from above ---- */
 
 START_TEST(program_goes)
@@ -496,6 +582,8 @@ static Suite *suite(void)
                rule_b5_credit_stops_the_server, queue_of_the_program_stops_the_server,
                text_that_is_not_utf8_ends_it, sink_that_takes_no_more_ends_it,
                sink_that_takes_no_more_of_what_waited);
+    UNIT_TCASE(s, "compression", rule_b5_a_bomb_is_expanded_turn_by_turn,
+               rule_b5_what_nobody_hears_is_not_expanded);
     UNIT_TCASE(s, "ends", program_goes, program_cancels, drain_sends_what_was_queued,
                drain_ends_what_is_not_open, daemon_stops_at_once);
     return s;
