@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLOSE_MS  5000 /* for the other end's close frame */
-#define ENDING_MS 1000 /* for what the program has to say to the last messages */
-#define LINGER_MS 2000 /* for the end of the connection, after both */
+#define CLOSE_MS  5000  /* for the other end's close frame */
+#define ENDING_MS 1000  /* for what the program has to say to the last messages */
+#define LINGER_MS 2000  /* for the end of the connection, after both */
+#define PAUSE_MS  10    /* at least, before an attempt */
+#define LASTS_MS  30000 /* open for so long, or for the longest pause: it has lasted */
 
 /* ---- time ---- */
 
@@ -176,7 +178,8 @@ static uint32_t backoff(struct wsession *ws)
         ms = ws->backoff_max_ms;
     wsession_mask(ws, random);
     memcpy(&value, random, sizeof value);
-    return (uint32_t)(ms - value % (ms / 2 + 1));
+    ms -= value % (ms / 2 + 1);
+    return ms < PAUSE_MS ? PAUSE_MS : (uint32_t)ms;
 }
 
 static void tell_event(struct wsession *ws, const struct rqv_ws_event_info *event)
@@ -185,9 +188,20 @@ static void tell_event(struct wsession *ws, const struct rqv_ws_event_info *even
         wsession_unheard(ws);
 }
 
+/* A server that accepts and drops would be asked for ever, and without a pause, if each 101 counted. */
+static bool has_lasted(const struct wsession *ws)
+{
+    uint32_t ms = ws->backoff_max_ms < LASTS_MS ? ws->backoff_max_ms : LASTS_MS;
+
+    return loop_now_us(ws->env->loop) >= ws->state_us + (uint64_t)ms * 1000;
+}
+
 void wsession_lost(struct wsession *ws)
 {
     bool was_open = ws->state == WS_OPEN;
+
+    if (was_open && has_lasted(ws))
+        ws->attempt = 0;
     bool again = ws->sink && ws->ever_open && !ws->close_asked && ws->state != WS_CLOSING && !ws->draining &&
                  (ws->reconnect_max == RQV_WS_FOR_EVER || ws->attempt < ws->reconnect_max);
     uint32_t lost = was_open && again ? wsession_lost_messages(ws) : 0;

@@ -145,7 +145,6 @@ static void become_open(struct wsession *ws)
     ws->ever_open = true;
     ws->err = (struct rqv_err){0}; /* of the attempts before */
     ws->env->opened++;
-    ws->attempt = 0;
     ws->heard_us = ws->message_us = ws->progress_us = ws->state_us;
     if (again && ws->sink->event(ws, &event) < 0)
         wsession_unheard(ws);

@@ -71,8 +71,9 @@ struct reqivo_websocket_options {
     uint64_t message_max;      /* bytes of one message that is received; 16 MiB */
     unsigned ping_ms, pong_ms; /* silence until the server is pinged (never); time for its answer (10 s) */
     unsigned idle_ms;          /* without a message either way it is closed (never) */
-    unsigned reconnect;        /* attempts after a loss (none); REQIVO_WEBSOCKET_FOR_EVER */
-    unsigned backoff_ms, backoff_max_ms; /* before the first attempt (500), and at most (30 s) */
+    unsigned reconnect; /* attempts after a loss (none); REQIVO_WEBSOCKET_FOR_EVER; counted on until the
+                           session has been open for backoff_max_ms, at most 30 s */
+    unsigned backoff_ms, backoff_max_ms; /* before the first attempt (500), and at most (30 s); 10 at least */
     int compress;                        /* offer permessage-deflate */
     int pieces;                          /* messages are told piece by piece as they come, not whole */
 };

@@ -174,8 +174,8 @@ END_TEST
 static void reconnecting(struct ws_world *w, uint16_t attempts)
 {
     w->open.reconnect_max = attempts;
-    w->open.backoff_ms = 8;
-    w->open.backoff_max_ms = 20;
+    w->open.backoff_ms = 20;
+    w->open.backoff_max_ms = 50;
     ws_open(w);
 }
 
@@ -184,17 +184,18 @@ START_TEST(lost_retrying_restored)
     struct ws_world *w = ws_world_open();
 
     reconnecting(w, 1);
-    for (unsigned i = 0; i < 3; i++) { /* each success begins the count anew */
+    for (unsigned i = 0; i < 3; i++) { /* each that lasts begins the count anew */
         const struct rqv_ws_event_info *event = w->told.event + (size_t)3 * i;
 
+        mini_env_ms(&w->env, 60);
         mini_reset(mini_last(&w->origin));
         mini_env_until(&w->env, &w->told.events, 3 * i + 3);
         ck_assert_uint_eq(event[0].kind, RQV_WS_LOST);
         ck_assert_int_lt(event[0].code, 0);
         ck_assert_uint_eq(event[1].kind, RQV_WS_RETRYING);
         ck_assert_uint_eq(event[1].attempt, 1);
-        ck_assert_uint_ge(event[1].wait_ms, 4);
-        ck_assert_uint_le(event[1].wait_ms, 8);
+        ck_assert_uint_ge(event[1].wait_ms, 10);
+        ck_assert_uint_le(event[1].wait_ms, 20);
         ck_assert_uint_eq(event[2].kind, RQV_WS_RESTORED);
         ck_assert_uint_eq(event[2].attempt, 1);
     }
@@ -209,7 +210,7 @@ END_TEST
 
 START_TEST(backoff_grows_to_its_cap_with_jitter)
 {
-    static const uint32_t most[] = {8, 16, 20, 20, 20, 20};
+    static const uint32_t most[] = {20, 40, 50, 50, 50, 50};
     struct ws_world *w = ws_world_open();
 
     reconnecting(w, 6);
@@ -228,6 +229,30 @@ START_TEST(backoff_grows_to_its_cap_with_jitter)
         ck_assert_uint_le(w->told.event[i + 1].wait_ms, most[i]);
     }
     ck_assert_uint_eq(w->handshakes, 7);
+    ws_world_close(w);
+}
+END_TEST
+
+/* A server that accepts and drops: the attempts go on counting, and there is always a pause. */
+START_TEST(a_short_life_does_not_begin_the_count_anew)
+{
+    struct ws_world *w = ws_world_open();
+
+    w->open.reconnect_max = 2;
+    w->open.backoff_ms = 1;
+    w->open.backoff_max_ms = 30000;
+    ws_open(w);
+    for (unsigned i = 1; i <= 2; i++) {
+        mini_reset(mini_last(&w->origin));
+        mini_env_until(&w->env, &w->told.events, 3 * i);
+        ck_assert_uint_eq(w->told.event[3 * i - 2].attempt, i);
+        ck_assert_uint_eq(w->told.event[3 * i - 2].wait_ms, 10);
+        ck_assert_uint_eq(w->told.event[3 * i - 1].kind, RQV_WS_RESTORED);
+    }
+    mini_reset(mini_last(&w->origin));
+    ws_end(w);
+    ck_assert_int_lt(w->told.done.code, 0);
+    ck_assert_uint_eq(w->handshakes, 3);
     ws_world_close(w);
 }
 END_TEST
@@ -409,7 +434,8 @@ static Suite *suite(void)
     UNIT_TCASE(s, "loss", lost_retrying_restored, backoff_grows_to_its_cap_with_jitter,
                no_attempt_after_an_end, program_ends_it_while_it_waits, messages_are_neither_lost_nor_doubled,
                pong_confirms, rest_of_a_message_that_was_cut_is_dropped,
-               rest_of_a_piece_that_was_cut_is_dropped, nobody_hears_that_it_is_restored);
+               rest_of_a_piece_that_was_cut_is_dropped, a_short_life_does_not_begin_the_count_anew,
+               nobody_hears_that_it_is_restored);
     return s;
 }
 
