@@ -49,7 +49,7 @@ check_PROGRAMS += tests/integration/driver_ws
 tests_integration_driver_ws_SOURCES = tests/integration/driver_ws.c
 tests_integration_driver_ws_LDADD = libreqivo-client.la
 ws_scripts = tests/integration/test_websocket.py tests/integration/test_websocket_cli.py \
-	tests/integration/test_websocket_session.py \
+	tests/integration/test_websocket_many.py tests/integration/test_websocket_session.py \
 	tests/integration/test_ws_conformance.py
 dist_check_SCRIPTS += $(ws_scripts)
 TESTS += $(ws_scripts)
