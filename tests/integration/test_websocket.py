@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """test_websocket - WebSocket sessions through the daemon: the two echo clients of doc/examples/ run one table of messages against
-python3-websockets, plain, compressed and behind nginx as wss, and one table of wrongs against a server that misbehaves on purpose; many
-sessions, a drain, and programs that die or do not read."""
+python3-websockets, plain, compressed and behind nginx as wss, and one table of wrongs against a server that misbehaves on purpose; a
+drain, and programs that die. Many sessions at once, and programs that do not read: test_websocket_many."""
 import asyncio
 import base64
 import hashlib
@@ -10,17 +10,16 @@ import os
 import random
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
 import threading
-import time
 import zlib
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
 
-import drivers  # noqa: E402
 import reqivotest as rt  # noqa: E402
 import websockets  # noqa: E402
 
@@ -92,8 +91,8 @@ MESSAGES = [
 ]
 
 
-async def echo_table(ws):
-    for sent in MESSAGES:
+async def echo_table(ws, more=()):
+    for sent in [*MESSAGES, *more]:
         await ws.send(sent)
         whole = sent if not isinstance(sent, list) else sent[0][:0].join(sent)
         got = await asyncio.wait_for(ws.recv(), rt.DEADLINE)
@@ -103,9 +102,14 @@ async def echo_table(ws):
     await ws.close(1000, 'bye')
 
 
-def table(daemon, api, compression, url=None):
-    server = Server(echo_table, compression)
-    code, err = finish(start(daemon, api, url(server.port) if url else 'ws://127.0.0.1:%d/' % server.port))
+async def echo_table_and_large(ws):
+    await echo_table(ws, [random.Random(2).randbytes(20000000)])
+
+
+def table(daemon, api, compression, talk=echo_table, url='ws://127.0.0.1:%d/'.__mod__, **options):
+    """`url` makes one of the server's port, and maybe the front at it."""
+    server = Server(talk, compression, **options)
+    code, err = finish(start(daemon, api, url(server.port)))
     rt.poll('the server has seen the end', lambda: server.served == 1)
     server.stop()
     rt.equal((code, server.errors), (0, []), err)
@@ -260,7 +264,7 @@ def ends_without_close(daemon, api):
     rt.contains(err, 'without a close frame')
 
 
-# ---- programs that die, daemons that drain, many at once ----
+# ---- programs that die, daemons that drain ----
 
 def program_dies(daemon, api):
     ready = threading.Event()
@@ -279,30 +283,6 @@ def program_dies(daemon, api):
     rt.poll('the server has seen the end', lambda: server.served == 1)
     server.stop()
     rt.equal(server.seen, [(1001, '')])
-
-
-def does_not_read(daemon, api):
-    """A program that is stopped: the daemon holds its windows, the server stands still, others go on."""
-    total, sent = 200, []
-
-    async def talk(ws):
-        for i in range(total):
-            await ws.send(b'z' * 1000000)
-            sent.append(i)
-        await ws.close()
-
-    server = Server(talk, max_queue=4)
-    process = start(daemon, api, 'ws://127.0.0.1:%d/' % server.port)
-    process.send_signal(signal.SIGSTOP)
-    before = daemon.memory_kib()
-    time.sleep(1)
-    table(daemon, api, None)
-    grown = daemon.memory_kib() - before
-    process.kill()
-    process.communicate()
-    server.stop()
-    assert len(sent) < total / 2, 'the server was not slowed: %d MB went out' % len(sent)
-    assert grown < 16384 * drivers.FAT, 'the daemon grew by %d KiB' % grown
 
 
 def drain(place, api):
@@ -354,24 +334,6 @@ def daemon_dies(place, api):
     rt.contains(err, 'the connection to the daemon was lost')
 
 
-def many(daemon, count, each):
-    """`count` programs with `each` sessions, 100 messages each, every one echoed intact."""
-    async def talk(ws):
-        for i in range(100):
-            message = os.urandom(1 + i * 7)
-            await ws.send(message)
-            assert await asyncio.wait_for(ws.recv(), rt.DEADLINE) == message, 'another message came back'
-        await ws.close()
-
-    server = Server(talk)
-    url = 'ws://127.0.0.1:%d/' % server.port
-    processes = [start(daemon, APIS[0], *[url] * each) for _ in range(count)]
-    ends = [finish(process, 120) for process in processes]
-    rt.poll('all are served', lambda: server.served == count * each)
-    server.stop()
-    rt.equal((server.errors[:3], [end for end in ends if end[0]][:3]), ([], []))
-
-
 def command_line(daemon):
     async def talk(ws):
         assert ws.subprotocol == 'chat' and ws.request_headers['X-Odd'] == 'yes'
@@ -417,18 +379,42 @@ def reconnects(daemon):
         rt.equal(err.count(word), count, err)
 
 
-def behind_nginx(place, daemon):
-    """wss through nginx: the certificate is checked, and -k takes what is not trusted."""
+# ---- over TLS ----
+
+def nginx_front(place, certs, port):
+    """An nginx before that port, and its URL for WebSockets."""
+    proxy = 'location /ws { proxy_pass http://127.0.0.1:%d; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; ' \
+            'proxy_set_header Connection upgrade; }' % port
+    nginx = rt.Nginx(place, certs, lines=proxy)
+    return nginx, nginx.url('good', '/ws').replace('https', 'wss')
+
+
+def table_over_tls(daemon, certs, api, compression):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certs.files('good'))
+    table(daemon, api, compression, echo_table_and_large, 'wss://localhost:%d/'.__mod__, ssl=context)
+
+
+def table_behind_nginx(daemon, certs, api, compression):
+    fronts = []
+
+    def url(port):
+        nginx, url = nginx_front(daemon.place, certs, port)
+        fronts.append(nginx)
+        return url
+
+    table(daemon, api, compression, echo_table_and_large, url)
+    fronts[0].stop()
+
+
+def certificate(daemon, certs):
+    """It is checked, and -k takes what is not trusted."""
     async def talk(ws):
         async for message in ws:
             await ws.send(message)
 
     server = Server(talk)
-    proxy = 'location /ws { proxy_pass http://127.0.0.1:%d; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; ' \
-            'proxy_set_header Connection upgrade; }' % server.port
-    certs = rt.Certs(place)
-    nginx = rt.Nginx(place, certs, lines=proxy)
-    url = nginx.url('good', '/ws').replace('https', 'wss')
+    nginx, url = nginx_front(daemon.place, certs, server.port)
 
     def ask(*args):
         done = subprocess.run([rt.program('reqivo'), 'ws', '--socket', daemon.socket, *args, url], input=b'', capture_output=True,
@@ -469,13 +455,18 @@ def main():
                 tap.case(f'{api}: {name}', wrong, daemon, api, case, code, text)
             tap.case(f'{api}: the connection ends without a close frame', ends_without_close, daemon, api)
             tap.case(f'{api}: the program dies, the server hears 1001', program_dies, daemon, api)
-            tap.case(f'{api}: rule_b5_buffered: a program that does not read', does_not_read, daemon, api)
             tap.case(f'{api}: a drain loses nothing and says 1001', drain, place, api)
             tap.case(f'{api}: the daemon dies, the program ends', daemon_dies, place, api)
-        tap.case('1000 sessions of 100 programs, 100 messages each', many, daemon, 100, 10)
         tap.case('reqivo ws and reqivoctl websockets', command_line, daemon)
         tap.case('reqivo ws --reconnect', reconnects, daemon)
-        tap.case('wss behind nginx', behind_nginx, place, daemon)
+        certs = rt.Certs(place)
+        tap.case('the certificate of wss', certificate, daemon, certs)
+        trusting = rt.Reqivod(place, conf='ca_file = "%s"\n' % certs.ca + rt.Reqivod.CONF)
+        for api in APIS:
+            for compression in (None, 'deflate'):
+                also = ', compressed' if compression else ''
+                tap.case(f'{api}: every message comes back over wss{also}', table_over_tls, trusting, certs, api, compression)
+                tap.case(f'{api}: every message comes back over wss behind nginx{also}', table_behind_nginx, trusting, certs, api, compression)
         tap.case('all is given back', gone, daemon)
     return tap.done()
 
