@@ -272,6 +272,34 @@ START_TEST(nobody_hears_that_it_is_restored)
 }
 END_TEST
 
+/* The sessions of a host that lose their server together do not come back together. */
+START_TEST(pauses_are_spread)
+{
+    const uint32_t most = 1000;
+    uint32_t least = most, longest = 0;
+
+    for (int i = 0; i < 32; i++) {
+        struct ws_world *w = ws_world_open();
+
+        w->open.reconnect_max = 1;
+        w->open.backoff_ms = most;
+        w->open.backoff_max_ms = 30 * most;
+        ws_open(w);
+        mini_reset(mini_last(&w->origin));
+        mini_env_until(&w->env, &w->told.events, 2);
+        ck_assert_uint_eq(w->told.event[1].kind, RQV_WS_RETRYING);
+        uint32_t wait_ms = w->told.event[1].wait_ms;
+        ck_assert_uint_ge(wait_ms, most / 2);
+        ck_assert_uint_le(wait_ms, most);
+        least = wait_ms < least ? wait_ms : least;
+        longest = wait_ms > longest ? wait_ms : longest;
+        wsession_abandon(w->ws);
+        ws_world_close(w);
+    }
+    ck_assert_uint_gt(longest - least, most / 8); /* by chance once in 10^17 runs */
+}
+END_TEST
+
 START_TEST(no_attempt_after_an_end)
 {
     struct ws_world *w = ws_world_open();
@@ -431,7 +459,7 @@ static Suite *suite(void)
     UNIT_TCASE(s, "time", silence_is_pinged, ping_without_an_answer, program_that_rests_is_no_silence,
                idle_session_is_closed, server_takes_nothing, program_is_gone_and_the_server_takes_nothing,
                close_without_an_answer, server_that_does_not_hang_up);
-    UNIT_TCASE(s, "loss", lost_retrying_restored, backoff_grows_to_its_cap_with_jitter,
+    UNIT_TCASE(s, "loss", lost_retrying_restored, backoff_grows_to_its_cap_with_jitter, pauses_are_spread,
                no_attempt_after_an_end, program_ends_it_while_it_waits, messages_are_neither_lost_nor_doubled,
                pong_confirms, rest_of_a_message_that_was_cut_is_dropped,
                rest_of_a_piece_that_was_cut_is_dropped, a_short_life_does_not_begin_the_count_anew,
