@@ -109,7 +109,10 @@ void resolver_lookup_answer(struct resolver_lookup *lookup, const struct resolve
 
 /* Does the text of nsswitch.conf leave hosts to files and dns alone? True when there is no hosts line. */
 bool resolver_nsswitch_is_plain(const char *text);
-/* Tests: c-ares asks these servers ("127.0.0.1:5353"). 0 or REQIVO_E_RESOLVE. */
+/* Tests: as if resolv.conf had changed, and named these servers ("127.0.0.1:5353"). 0; REQIVO_E_RESOLVE;
+ * REQIVO_E_LIMIT_REQUESTS when it must wait for a channel to end. */
 int resolver_ares_set_servers(struct resolver *resolver, const char *servers);
+/* Tests: channels that only end what they have under way. */
+unsigned resolver_ares_retired(const struct resolver *resolver);
 
 #endif

@@ -272,6 +272,36 @@ START_TEST(rule_b10_5_deadline)
 }
 END_TEST
 
+/* A server that is dead keeps nobody: new lookups go to the new one at once, whatever is under way. */
+START_TEST(a_changed_resolv_conf_serves_the_next_lookup)
+{
+    struct net_dns next;
+    struct ask held, ask;
+    char name[32];
+    int rc;
+
+    env.conf.dns_timeout_ms = 1500; /* of each try of the new lines, a fourth */
+    net_dns_open(&next, env.loop);
+    ck_assert_int_eq(start(&held, env.account, "silent.0.example"), 0);
+    for (unsigned changes = 1; changes <= 3; changes++) {
+        rc = resolver_ares_set_servers(env.resolver, next.server);
+        ck_assert_int_eq(rc, changes <= 2 ? 0 : REQIVO_E_LIMIT_REQUESTS);
+        snprintf(name, sizeof(name), "silent.%u.example", changes);
+        ck_assert_int_eq(start(&ask, env.account, name), 0);
+        resolver_cancel(&ask.query);
+        ck_assert_uint_eq(resolver_ares_retired(env.resolver), changes < 2 ? 1 : 2);
+    }
+    ck_assert_int_eq(resolve(&ask, "four.example"), 0);
+    ck_assert_uint_ge(next.asked_a, 1);
+    ck_assert_uint_eq(held.calls, 0);
+    net_env_run(&env, &held.done);
+    ck_assert_int_eq(held.code, REQIVO_E_TIMEOUT_RESOLVE);
+    while (resolver_ares_retired(env.resolver))
+        net_env_run_ms(&env, 20);
+    net_dns_close(&next);
+}
+END_TEST
+
 START_TEST(rule_b10_5_share_of_a_user)
 {
     static struct ask asks[RESOLVER_UID_LOOKUPS], more;
@@ -410,6 +440,7 @@ static Suite *suite(void)
     tcase_add_test(t, failures_are_remembered_for_a_second);
     tcase_add_test(t, rule_b10_5_cache_is_bounded);
     tcase_add_test(t, rule_b10_5_deadline);
+    tcase_add_test(t, a_changed_resolv_conf_serves_the_next_lookup);
     tcase_add_test(t, rule_b10_5_share_of_a_user);
     tcase_add_test(t, memory_is_charged);
     tcase_add_test(t, start_inside_an_answer);
