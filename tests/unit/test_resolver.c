@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct ask {
@@ -302,6 +303,16 @@ START_TEST(a_changed_resolv_conf_serves_the_next_lookup)
 }
 END_TEST
 
+/* The server's socket holds some hundred questions: what comes after them would be lost, and be asked again
+ * together with all the others, so it is emptied first. */
+static void questions_drop(void)
+{
+    char bytes[512];
+
+    while (recv(dns.fd, bytes, sizeof(bytes), MSG_DONTWAIT) >= 0)
+        ;
+}
+
 START_TEST(rule_b10_5_share_of_a_user)
 {
     static struct ask asks[RESOLVER_UID_LOOKUPS], more;
@@ -317,6 +328,7 @@ START_TEST(rule_b10_5_share_of_a_user)
     ck_assert_ptr_null(more.query.lookup);
     ck_assert_int_eq(start(&more, env.account, "silent.0.example"), 0); /* joins */
     resolver_cancel(&more.query);
+    questions_drop();
     ck_assert_int_eq(start(&more, other, "four.example"), 0);
     net_env_run(&env, &more.done);
     ck_assert_int_eq(more.code, 0);
