@@ -170,16 +170,24 @@ static bool fits(size_t used, size_t limit, size_t n)
     return used <= limit && n <= limit - used;
 }
 
-int account_check(const struct account *account, enum account_kind kind, size_t n)
+bool account_leaves_share(const struct account *account, const struct account_total *of, size_t n)
 {
-    const struct accounts *all = account->all;
-    size_t mine = account->used[kind], total = all->limit_all[kind];
+    size_t total = of->limit;
 
     if (!account->trusted)
         total -= total / ACCOUNTS_KEPT;
-    if (fits(mine, all->limit_uid[kind], n) && fits(all->used[kind], total, n) &&
-        (account->trusted || mine + n <= total - all->used[kind] - n + 1))
-        return 0; /* + 1: the last one of all may be taken */
+    return fits(of->used, total, n) &&
+           (account->trusted ||
+            of->mine + n <= total - of->used - n + 1); /* + 1: the last one may be taken */
+}
+
+int account_check(const struct account *account, enum account_kind kind, size_t n)
+{
+    const struct accounts *all = account->all;
+    struct account_total of = {account->used[kind], all->used[kind], all->limit_all[kind]};
+
+    if (fits(of.mine, all->limit_uid[kind], n) && account_leaves_share(account, &of, n))
+        return 0;
     return limit_code(kind);
 }
 

@@ -120,6 +120,11 @@ void account_release(struct account **account);
 int account_charge(struct account *account, enum account_kind kind, size_t n);
 /* What account_charge of n would answer, without charging and without counting a refusal. */
 int account_check(const struct account *account, enum account_kind kind, size_t n);
+/* The same rule of shares and of what is kept, for n more of something that is counted elsewhere. */
+struct account_total {
+    size_t mine, used, limit; /* the account's, of all, of all at most */
+};
+bool account_leaves_share(const struct account *account, const struct account_total *of, size_t n);
 void account_refund(struct account *account, enum account_kind kind, size_t n);
 /* Refunds one of ACCOUNT_PEERS; after the last, what the uid keeps goes in its linger time. */
 void account_peer_gone(struct account *account);

@@ -98,22 +98,19 @@ static const struct resolver_backend *backend_choose(const char *wish)
 
 /* ---- shares ---- */
 
-static int share_take(struct resolver *resolver, uid_t uid)
+static int share_take(struct resolver *resolver, const struct account *account)
 {
-    struct rqv_map_node *node = rqv_map_get_id(&resolver->shares, uid);
-    struct resolver_share *share;
+    struct rqv_map_node *node = rqv_map_get_id(&resolver->shares, account->uid);
+    struct resolver_share *share = node ? RQV_LIST_OF(node, struct resolver_share, node) : NULL;
+    struct account_total of = {share ? share->count : 0, resolver->pending, RESOLVER_ALL_LOOKUPS};
 
-    if (resolver->pending >= RESOLVER_ALL_LOOKUPS)
+    if (of.mine >= RESOLVER_UID_LOOKUPS || !account_leaves_share(account, &of, 1))
         return REQIVO_E_LIMIT_REQUESTS;
-    if (node) {
-        share = RQV_LIST_OF(node, struct resolver_share, node);
-        if (share->count >= RESOLVER_UID_LOOKUPS)
-            return REQIVO_E_LIMIT_REQUESTS;
-    } else {
+    if (!share) {
         share = calloc(1, sizeof(*share));
         if (!share)
             return -ENOMEM;
-        if (rqv_map_put_id(&resolver->shares, &share->node, uid) != 0) {
+        if (rqv_map_put_id(&resolver->shares, &share->node, account->uid) != 0) {
             free(share);
             return -ENOMEM;
         }
@@ -372,7 +369,7 @@ static int start_backend(struct resolver *resolver, struct resolver_query *query
 
     if (rc)
         return rc;
-    rc = share_take(resolver, account->uid);
+    rc = share_take(resolver, account);
     if (rc)
         goto fail;
     rc = rqv_map_put(&resolver->lookups, &lookup->node, &lookup->key, RESOLVER_KEY_LEN(&lookup->key));

@@ -40,7 +40,7 @@ int resolver_new(struct loop *loop, const struct conf *conf, const uint64_t hash
                  struct resolver **ret_resolver);
 void resolver_free(struct resolver *resolver);
 /* `name` is an A-label, lower case. 0; -ENOMEM; REQIVO_E_LIMIT_REQUESTS when the account's share of lookups
- * is used up. */
+ * is used up, or would leave less than it holds (account_leaves_share). */
 int resolver_start(struct resolver *resolver, struct resolver_query *query, struct account *account,
                    const char *name);
 void resolver_cancel(struct resolver_query *query); /* harmless when idle */

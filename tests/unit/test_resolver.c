@@ -338,6 +338,40 @@ START_TEST(rule_b10_5_share_of_a_user)
 }
 END_TEST
 
+/* Six users ask for all the names that they may, of a server that does not answer. */
+START_TEST(rule_b10_5_users_leave_lookups_to_others)
+{
+    static struct ask asks[RESOLVER_ALL_LOOKUPS], more;
+    struct account *users[7], *root;
+    char name[32];
+    int count = 0;
+
+    ck_assert_int_eq(account_get(&env.accounts, 0, &root), 0);
+    for (int i = 0; i < 7; i++)
+        ck_assert_int_eq(account_get(&env.accounts, 2001 + i, &users[i]), 0);
+    for (int i = 0; i < 6; i++) {
+        do {
+            ck_assert_int_lt(count, RESOLVER_ALL_LOOKUPS);
+            snprintf(name, sizeof(name), "silent.%d.example", count);
+        } while (start(&asks[count++], users[i], name) == 0);
+        count--;
+    }
+    questions_drop();
+    ck_assert_int_eq(start(&more, users[6], "four.example"), 0);
+    net_env_run(&env, &more.done);
+    ck_assert_int_eq(more.code, 0);
+    questions_drop();
+    ck_assert_int_eq(start(&more, root, "four.example"), 0);
+    net_env_run(&env, &more.done);
+    ck_assert_int_eq(more.code, 0);
+    for (int i = 0; i < count; i++)
+        resolver_cancel(&asks[i].query);
+    for (int i = 0; i < 7; i++)
+        account_release(&users[i]);
+    account_release(&root);
+}
+END_TEST
+
 START_TEST(memory_is_charged)
 {
     struct ask ask;
@@ -454,6 +488,7 @@ static Suite *suite(void)
     tcase_add_test(t, rule_b10_5_deadline);
     tcase_add_test(t, a_changed_resolv_conf_serves_the_next_lookup);
     tcase_add_test(t, rule_b10_5_share_of_a_user);
+    tcase_add_test(t, rule_b10_5_users_leave_lookups_to_others);
     tcase_add_test(t, memory_is_charged);
     tcase_add_test(t, start_inside_an_answer);
     tcase_add_test(t, free_with_queries_under_way);
