@@ -5,8 +5,8 @@
  *   ring of users with waiting jobs ──take_job──> thread: work() ──> finished ──one mail──> loop: done() of
  * each
  *
- * A user is in `users` while any job of his is waiting or running, and in `ring` while one is waiting and he
- * runs fewer than his share of the threads.
+ * A user is in `users` while any job of his is waiting or running, and in `ring` while one is waiting. At his
+ * turn he is passed over unless as many threads are left after it as he then holds (as account.h has it).
  */
 #include "daemon/base/worker.h"
 
@@ -35,7 +35,7 @@ struct worker {
     bool stopping;
     bool freed; /* the mail that is on its way frees the worker */
     unsigned user_max;
-    unsigned running_max; /* threads that one user may hold */
+    unsigned threads_free; /* not running a job */
     unsigned threads;
     pthread_t thread[];
 };
@@ -68,12 +68,12 @@ static struct worker_user *user_make(struct worker *worker, uid_t uid)
 
 static void user_settle(struct worker *worker, struct worker_user *user)
 {
-    bool ready = !rqv_list_empty(&user->waiting) && user->running < worker->running_max;
+    bool waits = !rqv_list_empty(&user->waiting);
 
-    if (ready && rqv_list_empty(&user->ring_node)) {
+    if (waits && rqv_list_empty(&user->ring_node)) {
         rqv_list_append(&worker->ring, &user->ring_node);
         pthread_cond_signal(&worker->wake);
-    } else if (!ready) {
+    } else if (!waits) {
         rqv_list_remove(&user->ring_node);
     }
     if (!user->jobs) {
@@ -96,20 +96,31 @@ static void job_finish(struct worker *worker, struct worker_job *job)
 
 /* ---- threads ---- */
 
+/* Those who are passed over run something: they are fewer than the threads. */
+static struct worker_user *user_next(const struct worker *worker)
+{
+    rqv_list_for_each (node, &worker->ring) {
+        struct worker_user *user = RQV_LIST_OF(node, struct worker_user, ring_node);
+
+        if (user->running < worker->threads_free)
+            return user;
+    }
+    return NULL;
+}
+
 /* The user whose job is taken goes to the ring's tail. */
 static struct worker_job *take_job(struct worker *worker)
 {
-    struct rqv_list *node = rqv_list_first(&worker->ring);
-    struct worker_user *user;
+    struct worker_user *user = user_next(worker);
     struct worker_job *job;
 
-    if (!node)
+    if (!user)
         return NULL;
-    user = RQV_LIST_OF(node, struct worker_user, ring_node);
     job = RQV_LIST_OF(rqv_list_first(&user->waiting), struct worker_job, node);
     rqv_list_remove(&job->node);
     rqv_list_remove(&user->ring_node);
     user->running++;
+    worker->threads_free--;
     job->state = WORKER_RUNNING;
     user_settle(worker, user);
     return job;
@@ -127,10 +138,13 @@ static void *thread_main(void *argument)
             pthread_cond_wait(&worker->wake, &worker->lock);
             continue;
         }
+        if (user_next(worker)) /* what the end of a job allows may be more than one */
+            pthread_cond_signal(&worker->wake);
         pthread_mutex_unlock(&worker->lock);
         job->work(job);
         pthread_mutex_lock(&worker->lock);
         job->user->running--;
+        worker->threads_free++;
         job_finish(worker, job);
     }
     pthread_mutex_unlock(&worker->lock);
@@ -216,7 +230,7 @@ int worker_new(struct loop *loop, unsigned threads, unsigned queue_max_per_uid, 
     rqv_list_init(&worker->finished);
     worker->mail = (struct loop_mail){.fn = on_mail, .owner = worker};
     worker->user_max = queue_max_per_uid;
-    worker->running_max = threads > 1 ? threads - 1 : 1;
+    worker->threads_free = threads;
     rc = threads_start(worker, threads);
     if (rc < 0) {
         worker_free(worker);

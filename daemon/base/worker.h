@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * worker - a few threads for what would block the loop (name service, trust files). Jobs run in order of a
- * round-robin over users, and one user's jobs never hold the last free thread, so that one user's slow names
- * do not starve another's; each comes back to the loop as mail.
+ * round-robin over users, and a user leaves as many threads as he holds (the last one may be taken), so that
+ * one user's slow names do not starve another's; each comes back to the loop as mail.
  *
  *   submit ──> waiting ──> running ──> finished ──(mail)──> done() on the loop
  *                 └──────cancel─────────^

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * resolver_system - getaddrinfo on a few threads, for hosts whose nsswitch knows more than files and dns. It
- * gives no TTL and cannot be interrupted: a name that hangs holds its thread, and no user may hold all of
- * them (worker.h).
+ * gives no TTL and cannot be interrupted: a name that hangs holds its thread, and no user may hold more
+ * than half of them (worker.h).
  *
  *   start -> job waits -> thread: getaddrinfo -> mail -> answer
  */

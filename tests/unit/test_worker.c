@@ -150,6 +150,26 @@ START_TEST(rule_b10_5_one_user_leaves_a_thread)
 }
 END_TEST
 
+/* As many threads are left as a user holds: two of four, one for a second, one for a third. */
+START_TEST(rule_b10_5_two_users_leave_a_thread)
+{
+    static struct test_job slow[10], other;
+
+    ck_assert_int_eq(worker_new(loop, 4, 100, &worker), 0);
+    for (int i = 0; i < 5; i++)
+        submit(&slow[i], 1000, true);
+    wait_inside(2);
+    for (int i = 5; i < 10; i++)
+        submit(&slow[i], 1001, true);
+    wait_inside(3);
+    submit(&other, 1002, false);
+    run_until(1);
+    ck_assert_uint_eq(other.done_as, 1);
+    open_gate();
+    run_until(11);
+}
+END_TEST
+
 START_TEST(rule_b10_5_queue_is_bounded_per_user)
 {
     static struct test_job held, waiting, over, other;
@@ -234,6 +254,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, test_all_come_back);
     tcase_add_test(tcase, rule_b10_5_users_take_turns);
     tcase_add_test(tcase, rule_b10_5_one_user_leaves_a_thread);
+    tcase_add_test(tcase, rule_b10_5_two_users_leave_a_thread);
     tcase_add_test(tcase, rule_b10_5_queue_is_bounded_per_user);
     tcase_add_test(tcase, test_cancel);
     tcase_add_test(tcase, test_free_with_jobs);
