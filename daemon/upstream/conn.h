@@ -78,6 +78,7 @@ struct conn {
     uint64_t idle_turn;              /* of the loop, in which it was last watched as idle */
     uint64_t idle_limit_ms;          /* the server's Keep-Alive: timeout, less a second; UINT64_MAX */
     unsigned uses;
+    bool made_ahead;   /* a program has asked for it, so it stays though nobody leases it */
     bool written;      /* a byte of this lease's request has gone to the kernel */
     bool write_failed; /* the server does not read any more; its answer may still come */
     bool ended;        /* the response is complete */

@@ -473,6 +473,12 @@ void pool_drop_orphans(struct pool *pool)
         return;
     while ((orphan = pool_orphan_dial(pool)))
         pool_close_conn(orphan);
+    rqv_list_for_each_safe (node, next, &pool->unused) {
+        struct conn *conn = RQV_LIST_OF(node, struct conn, unused);
+
+        if (!conn->made_ahead)
+            pool_close_conn(conn);
+    }
 }
 
 void pool_cancel(struct pool *pool, struct waiter *waiter)

@@ -63,8 +63,10 @@ void lease_let_go(struct lease *home, bool reuse)
 
 /* ---- connections made ahead ---- */
 
-static void warmer_end(struct warmer *warmer, const struct rqv_err *err)
+static void warmer_end(struct pool *pool, struct warmer *warmer, const struct rqv_err *err)
 {
+    rqv_list_for_each (node, &pool->unused)
+        RQV_LIST_OF(node, struct conn, unused)->made_ahead = true;
     rqv_list_remove(&warmer->node);
     warmer->on_warm(warmer, err);
 }
@@ -72,7 +74,7 @@ static void warmer_end(struct warmer *warmer, const struct rqv_err *err)
 void pool_warm_end(struct pool *pool, const struct rqv_err *err)
 {
     rqv_list_for_each_safe (node, next, &pool->warmers)
-        warmer_end(RQV_LIST_OF(node, struct warmer, node), err);
+        warmer_end(pool, RQV_LIST_OF(node, struct warmer, node), err);
 }
 
 /* One more dial on behalf of `warmer`. 0, or why there is none. It makes no room for itself elsewhere: nobody
@@ -104,13 +106,13 @@ bool pool_warm_step(struct pool *pool)
     struct warmer *warmer = RQV_LIST_OF(node, struct warmer, node);
     unsigned limit = pool_limit(pool), want = warmer->want < limit ? warmer->want : limit;
     if (pool->count[CONN_IDLE] + pool->count[CONN_LEASED] >= want) {
-        warmer_end(warmer, &err);
+        warmer_end(pool, warmer, &err);
         return true;
     }
     if (pool_conns(pool) >= want)
         return false;
     if (warm_dial(pool, warmer, &err) < 0)
-        warmer_end(warmer, &err);
+        warmer_end(pool, warmer, &err);
     return true;
 }
 

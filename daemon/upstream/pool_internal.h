@@ -22,8 +22,8 @@ void conn_rest(struct conn *conn);
 bool pool_is_held(const struct pool *pool); /* connecting failed a moment ago */
 /* One more connection, which has been charged; `waiter` may be NULL. */
 int pool_dial_begin(struct pool *pool, struct waiter *waiter, uint32_t connect_ms, uint32_t tls_ms);
-/* Dials that have lost the one they were made for, once nobody is there whom they could serve: else a program
- * that dies would leave connections behind. */
+/* Ends dials that have lost the one they were made for, and connections that nobody has used, once nobody is
+ * there whom they could serve: else a program that dies would leave them behind. */
 void pool_drop_orphans(struct pool *pool);
 
 /* pool_asked.c */

@@ -373,6 +373,56 @@ START_TEST(the_last_who_leaves_ends_the_dial)
 }
 END_TEST
 
+/* It was dialled for one who then got another: when all have gone it goes, too. */
+START_TEST(the_last_who_leaves_ends_what_was_dialled)
+{
+    struct world *w = world_open();
+
+    once(w, 0);
+    struct conn *conn = RQV_LIST_OF(rqv_list_first(&w->pool->conns[CONN_IDLE]), struct conn, node);
+    want_start(w, 1);
+    ck_assert_ptr_eq(w->wants[1].lease.conn, conn);
+    want_ask(w, 1);
+    mini_env_until(&w->env, &w->wants[1].ended, 1);
+    want_start(w, 2);
+    loop_settle(w->env.loop); /* starts the dial; nothing is polled */
+    lease_release(&w->wants[1].lease);
+    loop_settle(w->env.loop);
+    ck_assert_ptr_eq(w->wants[2].lease.conn, conn);
+    mini_env_until(&w->env, &w->pool->count[CONN_IDLE], 1);
+    lease_discard(&w->wants[2].lease);
+    ck_assert_uint_eq(pool_conns(w->pool), 0);
+    ck_assert_uint_eq(w->env.account->used[ACCOUNT_CONNS], 0);
+    world_close(w);
+}
+END_TEST
+
+static unsigned warmed;
+
+static void on_warm(struct warmer *warmer, const struct rqv_err *err)
+{
+    (void)warmer;
+    ck_assert_int_eq(err->code, 0);
+    warmed++;
+}
+
+START_TEST(what_was_made_ahead_stays)
+{
+    struct world *w = world_open();
+    struct warmer warmer = {.want = 3, .connect_ms = UINT32_MAX, .tls_ms = UINT32_MAX, .on_warm = on_warm};
+
+    warmed = 0;
+    rqv_list_init(&warmer.node);
+    pool_warm(w->pool, &warmer);
+    mini_env_until(&w->env, &warmed, 1);
+    want_start(w, 0);
+    mini_env_until(&w->env, &w->wants[0].got, 1);
+    lease_discard(&w->wants[0].lease);
+    ck_assert_uint_eq(w->pool->count[CONN_IDLE], 2);
+    world_close(w);
+}
+END_TEST
+
 /* ---- a key that is not the connection's: security.md B1, defence in depth ---- */
 
 START_TEST(rule_b1_another_key_is_refused_at_hand_out)
@@ -458,6 +508,7 @@ static Suite *suite(void)
     UNIT_TCASE(s, "order", idle_connections_are_used_last_first, twenty_at_once_take_exactly_eight,
                waiters_are_served_in_turn, too_many_waiters_are_refused,
                who_leaves_gives_its_dial_to_the_next, the_last_who_leaves_ends_the_dial,
+               the_last_who_leaves_ends_what_was_dialled, what_was_made_ahead_stays,
                a_refused_connect_is_held_down, a_hold_down_waits_for_what_is_leased);
     tcase_add_loop_test(idle, rule_b4_idle_bytes_close_the_connection, 0, 3);
     tcase_add_loop_test(idle, rule_b4_idle_bytes_are_seen_at_hand_out, 0, 3);
