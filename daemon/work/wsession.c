@@ -114,6 +114,10 @@ static int read_url(struct wsession *ws, const struct rqv_ws_open *open, struct 
         at = 2;
     else if (text.len >= 6 && rqv_str_eq_nocase((struct rqv_str){text.ptr, 6}, RQV_STR("wss://")))
         at = 2;
+    if (at == 0 && (text.len < 4 || !rqv_str_eq_nocase((struct rqv_str){text.ptr, 4}, RQV_STR("http"))))
+        return wsession_fail(ws, REQIVO_E_URL, REQIVO_PHASE_NONE, "the URL is neither ws:// nor wss://");
+    if (memchr(text.ptr, '#', text.len)) /* RFC 6455 3 */
+        return wsession_fail(ws, REQIVO_E_URL, REQIVO_PHASE_NONE, "a WebSocket's URL has no fragment");
     if (at > 0)
         memcpy(url, "http", 4);
     memcpy(url + (at > 0 ? 4 : 0), text.ptr + at, text.len - at);

@@ -202,6 +202,27 @@ START_TEST(options_are_checked)
 }
 END_TEST
 
+static const struct {
+    const char *url, *why;
+} urls[] = {
+    {"wsx://127.0.0.1/", "neither ws:// nor wss://"},
+    {"ws:/127.0.0.1/", "neither ws:// nor wss://"},
+    {"ws://127.0.0.1/#part", "no fragment"},
+    {"ws://127.0.0.1/#", "no fragment"},
+};
+
+START_TEST(urls_are_checked)
+{
+    struct ws_world *w = ws_world_open();
+    struct rqv_err err = {0};
+
+    w->open.url = rqv_str_from(urls[_i].url);
+    ck_assert_int_eq(ws_start(w, &err), REQIVO_E_URL);
+    ck_assert_msg(strstr(err.detail, urls[_i].why), "%s", err.detail);
+    ws_world_close(w);
+}
+END_TEST
+
 START_TEST(policy_refuses_the_address)
 {
     struct ws_world *w = ws_world_open();
@@ -573,6 +594,7 @@ static Suite *suite(void)
     TCase *refused = tcase_create("refused");
 
     tcase_add_loop_test(refused, handshake_is_refused, 0, sizeof refusals / sizeof refusals[0]);
+    tcase_add_loop_test(refused, urls_are_checked, 0, sizeof urls / sizeof urls[0]);
     suite_add_tcase(s, refused);
     UNIT_TCASE(s, "open", opens_echoes_and_closes, what_is_sent_before_it_is_open_waits,
                rule_b5_session_is_never_pooled, server_closes, server_breaks_off, handshake_ends_or_is_silent,
