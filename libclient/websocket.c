@@ -392,8 +392,7 @@ static size_t left_behind(struct reqivo_websocket *ws)
 /* The daemon has told what it could not deliver, unless it was lost, or the session was never open. */
 static void count_undelivered(struct reqivo_websocket *ws, int code)
 {
-    bool daemon_ended = code != REQIVO_E_DAEMON_LOST && code != REQIVO_E_SHUTDOWN && code != REQIVO_E_WIRE &&
-                        code != REQIVO_E_CANCELED;
+    bool daemon_ended = code != REQIVO_E_DAEMON_LOST && code != REQIVO_E_WIRE && code != REQIVO_E_CANCELED;
 
     if (ws->close_told)
         return;
