@@ -9,6 +9,7 @@
 #include <reqivo/error.h>
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,6 +122,8 @@ static int read_url(struct wsession *ws, const struct rqv_ws_open *open, struct 
     if (at > 0)
         memcpy(url, "http", 4);
     memcpy(url + (at > 0 ? 4 : 0), text.ptr + at, text.len - at);
+    memset(head, 0, offsetof(struct rqv_request_head, fields));
+    head->route = (struct rqv_str){NULL, 0};
     head->method = RQV_STR("GET");
     head->url = (struct rqv_str){url, text.len + (at > 0 ? 2 : 0)};
     head->flags = open->flags & RQV_WS_INSECURE ? RQV_REQ_INSECURE : 0;

@@ -326,6 +326,8 @@ def meter(world):
         rt.equal(subprocess.run(argv, stderr=slave, stdout=subprocess.DEVNULL, check=False).returncode, 0)
         os.write(slave, b'.')  # so that there is something to read
         seen = os.read(master, 4000)
+        while not seen.endswith(b'.'):
+            seen += os.read(master, 4000)
         rt.equal(b'11 B' in seen and seen.endswith(b'\r\n.'), shown, f'{flags} showed {seen!r}: a meter')
         os.close(slave)
         os.close(master)
@@ -579,3 +581,27 @@ def manual(world):
     rt.equal(re.findall(r'^\.It (\d+)$', page, re.M), codes, 'exit codes')
 
 
+SINGLE = [default_fields, big_upload, refused_field, expect_field, connection_field, output_files, big_download, pieces, reader_gone,
+          disk_full, closed_std, terminal, meter, cookie_jar, messages, verbose, times, usage, no_daemon, mute_daemon, closed_socket, policy,
+          daemon_lost, interrupt, shared_connection, ctl, ctl_usage, manual]
+
+
+def main():
+    tap = rt.Tap()
+    with rt.Place('reqivo-cli') as place:
+        place.write('lines', b'one\r\ntwo\nthree')
+        place.write('format', b'%{http_code}\n%{size_download}\\n')
+        world = World(place)
+        for name, args in REQUESTS:
+            tap.case(f'request like curl: {name}', request_case, world, args)
+        for name, args in OUTPUTS:
+            tap.case(f'output like curl: {name}', output_case, world, args)
+        for code, args, like_curl in CODES:
+            tap.case(f'exit {code}: {" ".join(args)}', code_case, world, code, args, like_curl)
+        for function in SINGLE:
+            tap.case(function.__name__.replace('_', ' '), function, world)
+    return tap.done()
+
+
+if __name__ == '__main__':
+    sys.exit(main())

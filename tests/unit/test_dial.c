@@ -188,8 +188,12 @@ START_TEST(tls_by_name_and_resumed)
     ck_assert(!told.result.resumed);
     ck_assert_uint_gt(told.result.dns_us, 0);
     ck_assert_uint_gt(told.result.tls_us, 0);
-    net_env_run_ms(&env, 30);
-    ck_assert_int_eq(stream_read(told.result.stream, text, sizeof(text), &more), 5);
+    long n = -EAGAIN;
+    for (int i = 0; i < 1000 && n == -EAGAIN; i++) { /* its ticket comes with what it says */
+        net_env_run_ms(&env, 10);
+        n = stream_read(told.result.stream, text, sizeof(text), &more);
+    }
+    ck_assert_int_eq(n, 5);
     ck_assert_int_eq(dial("home.example", server.port, true), 0);
     ck_assert(told.result.resumed);
     ck_assert_int_eq(dial("127.0.0.1", server.port, true), 0);
