@@ -219,7 +219,7 @@ bool peer_pool_operate(const struct operate_call *call)
         rc = pin_make(call, &pin, &err);
     if (rc == 0)
         rc = operation_make(call, pin, &op, &err);
-    if (rc < 0) {
+    if (rc < 0 || !op) {
         if (pin) {
             pin_forget(peer, pin);
             pin_close(&pin);
