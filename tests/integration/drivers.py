@@ -30,7 +30,7 @@ def sanitized():
 KINDS = ('sync', 'async')
 SANITIZED = sanitized()
 SLOW = 4 if SANITIZED else 1  # factor for times
-FAT = 6 if SANITIZED else 1  # factor for memory (red zones, quarantine)
+FAT = 12 if SANITIZED else 1  # factor for memory (red zones, quarantine)
 
 
 def pattern(size):

@@ -78,7 +78,7 @@ static bool answer(struct fake *fake, const struct rqv_frame_header *header, str
             if (waits)
                 return true; /* the rest answers PROCEED */
         }
-        /* fallthrough */
+        __attribute__((fallthrough));
     case RQV_WIRE_PROCEED:
         snprintf(body, sizeof body, "%060d", 7);
         fake_put_response(fake, header->id, 200, -1);
