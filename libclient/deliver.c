@@ -112,48 +112,6 @@ static int deliver_rows(struct reqivo_client *client, struct rqv_exchange *x)
     return run;
 }
 
-/* The request that a redirect makes: the hook may change or refuse it. */
-static void deliver_hop(struct reqivo_client *client, struct rqv_exchange *x)
-{
-    const struct reqivo_request *request = RQV_REQUEST_OF(x);
-    unsigned hop = (unsigned)x->response->hop_count;
-
-    x->hop_due = false;
-    x->delivered = true;
-    client->in_callback++;
-    int r = request->before(client, x->hop, hop, request->hook_userdata);
-    client->in_callback--;
-    if (x->state == RQV_X_DONE) /* canceled inside */
-        return;
-    if (r != 0)
-        rqv_exchange_abort(client, x, REQIVO_E_REFUSED, "the hook refused a redirect");
-    else
-        rqv_exchange_proceed(client, x);
-}
-
-/* The response before anybody else sees it. */
-static void deliver_after(struct reqivo_client *client, struct rqv_exchange *x)
-{
-    const struct reqivo_request *request = RQV_REQUEST_OF(x);
-
-    x->after_due = false;
-    x->delivered = true;
-    client->in_callback++;
-    int r = request->after(client, x->response, request->hook_userdata);
-    client->in_callback--;
-    if (r == 0)
-        return;
-    if (x->state != RQV_X_DONE) {
-        rqv_exchange_abort(client, x, REQIVO_E_REFUSED, "the hook refused the response");
-        return;
-    }
-    x->head_due = false; /* nobody else sees it */
-    rqv_buf_done(&x->stream);
-    if (x->response->err.code == 0)
-        rqv_err_set(&x->response->err, REQIVO_E_REFUSED, REQIVO_PHASE_BODY, "%s",
-                    "the hook refused the response");
-}
-
 int rqv_exchange_deliver_parts(struct reqivo_client *client, struct rqv_exchange *x)
 {
     int run = 0;
@@ -163,11 +121,11 @@ int rqv_exchange_deliver_parts(struct reqivo_client *client, struct rqv_exchange
     if (RQV_REQUEST_OF(x)->verb)
         return deliver_rows(client, x);
     if (x->hop_due) {
-        deliver_hop(client, x);
+        rqv_hooks_hop(client, x);
         run++;
     }
     if (x->after_due && (x->head_due || x->state == RQV_X_DONE) && !client->closing) {
-        deliver_after(client, x);
+        rqv_hooks_after(client, x);
         run++;
     }
     if (x->head_due && !client->closing) {

@@ -107,6 +107,11 @@ void rqv_client_cancel_all(struct reqivo_client *client); /* completes everythin
 void rqv_client_drop_all(
     struct reqivo_client *client); /* frees everything without a callback: after fork() */
 
+/* ---- hooks.c ---- */
+
+void rqv_hooks_hop(struct reqivo_client *client, struct rqv_exchange *x);   /* x->hop is due */
+void rqv_hooks_after(struct reqivo_client *client, struct rqv_exchange *x); /* the response is there */
+
 /* ---- upload.c ---- */
 
 /* Queues DATA of request bodies, one frame each in turn, up to RQV_OUT_HIGH. */

@@ -12,6 +12,7 @@ libreqivo_client_la_SOURCES = \
 	libclient/flight.c \
 	libclient/form.c \
 	libclient/helpers.c \
+	libclient/hooks.c \
 	libclient/ids.c libclient/ids.h \
 	libclient/newfile.c libclient/newfile.h \
 	libclient/path.c \
