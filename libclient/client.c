@@ -4,7 +4,9 @@
 #include "libclient/handle.h"
 #include "libclient/remote.h"
 #include "libclient/request.h"
+#include "libclient/response.h"
 #include "libclient/trust.h"
+#include "libclient/websocket.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -60,13 +62,27 @@ int reqivo_open(const char *socket_path, struct reqivo_client **ret_client)
     return r;
 }
 
+/* In a forked child: nobody is told. */
+static void drop_all(struct reqivo_client *client)
+{
+    struct rqv_list *node;
+
+    while ((node = rqv_list_first(&client->all)) != NULL) {
+        struct rqv_exchange *x = RQV_LIST_OF(node, struct rqv_exchange, all);
+        struct reqivo_websocket *ws = RQV_REQUEST_OF(x)->ws;
+        reqivo_response_free(rqv_exchange_finish(client, x));
+        if (ws)
+            rqv_websocket_forget(ws);
+    }
+}
+
 void rqv_client_destroy(struct reqivo_client *client)
 {
     client->closing = true;
     if (client->pid == getpid())
         rqv_client_cancel_all(client);
     else
-        rqv_client_drop_all(client);
+        drop_all(client);
     rqv_remotes_orphan(client);
     rqv_channel_done(&client->channel);
     rqv_trust_drop_all(&client->trust);

@@ -197,16 +197,3 @@ void rqv_client_cancel_all(struct reqivo_client *client)
             deliver_done(client, x);
     }
 }
-
-void rqv_client_drop_all(struct reqivo_client *client)
-{
-    struct rqv_list *node;
-
-    while ((node = rqv_list_first(&client->all)) != NULL) {
-        struct rqv_exchange *x = RQV_LIST_OF(node, struct rqv_exchange, all);
-        struct reqivo_websocket *ws = RQV_REQUEST_OF(x)->ws;
-        reqivo_response_free(rqv_exchange_finish(client, x));
-        if (ws)
-            rqv_websocket_forget(ws);
-    }
-}

@@ -104,8 +104,6 @@ int rqv_client_decode(struct reqivo_client *client, const char **ret_why);
 /* ---- deliver.c ---- */
 int rqv_client_deliver(struct reqivo_client *client); /* runs what is ready; the number of callbacks run */
 void rqv_client_cancel_all(struct reqivo_client *client); /* completes everything with REQIVO_E_CANCELED */
-void rqv_client_drop_all(
-    struct reqivo_client *client); /* frees everything without a callback: after fork() */
 
 /* ---- hooks.c ---- */
 
