@@ -16,7 +16,7 @@ static void require(bool kept)
 
 struct bytes coding_copy(const void *at, size_t len)
 {
-    struct bytes copy = {malloc(len + 1), len};
+    struct bytes copy = {malloc(len + 1), len, len + 1};
 
     require(copy.at != NULL);
     if (len > 0)
@@ -28,15 +28,18 @@ void coding_append(struct bytes *to, const void *at, size_t len)
 {
     if (len == 0)
         return;
-    to->at = realloc(to->at, to->len + len);
-    require(to->at != NULL);
+    if (to->size - to->len < len) { /* doubled: a body may come byte by byte */
+        to->size = 2 * (to->len + len);
+        to->at = realloc(to->at, to->size);
+        require(to->at != NULL);
+    }
     memcpy(to->at + to->len, at, len);
     to->len += len;
 }
 
 struct bytes coding_plain(size_t len, bool dull)
 {
-    struct bytes plain = {calloc(1, len + 1), len};
+    struct bytes plain = {calloc(1, len + 1), len, len + 1};
     uint64_t state = 88172645463325252U;
 
     require(plain.at != NULL);
@@ -93,7 +96,7 @@ static size_t encode_zstd(struct bytes plain, const struct coding_encode *how, u
 struct bytes coding_encode(struct bytes plain, const struct coding_encode *how)
 {
     size_t size = plain.len + plain.len / 8 + 4096;
-    struct bytes coded = {malloc(size), 0};
+    struct bytes coded = {malloc(size), 0, size};
 
     require(coded.at != NULL);
     if (how->kind == RQV_CODING_BR)

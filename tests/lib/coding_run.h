@@ -9,6 +9,7 @@
 struct bytes {
     uint8_t *at;
     size_t len;
+    size_t size; /* of the block, as far as coding_append() knows it */
 };
 
 /* Text that shrinks a little, the same for each call; zeros when `dull`. */
