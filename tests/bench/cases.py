@@ -66,10 +66,13 @@ def relays(place, case, origin, scheme, peers):
     made = [servers.Reqivod(place, origin.ca)]
     if 'haproxy' in peers:
         made.append(servers.Haproxy(place, origin, scheme))
-        if case.size >= 65536:  # for the record: its buffers as large as they do good
+        if case.size >= 65536:  # for the record: its buffers as large as they do good; and so the next one's
             made.append(servers.Haproxy(place, origin, scheme, '    tune.bufsize 131072', 'haproxy 128k'))
     if 'nginx' in peers:
         made.append(servers.NginxRelay(place, origin, scheme))
+        if case.size >= 65536:
+            made.append(servers.NginxRelay(place, origin, scheme, 'proxy_buffer_size 16k; proxy_buffers 8 16k; proxy_busy_buffers_size 32k;',
+                                           'nginx 8x16k'))
     if 'floor' in peers:
         made.append(servers.Floor(place, origin, scheme, response))
     return made

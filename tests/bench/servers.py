@@ -211,7 +211,7 @@ http {{
         location / {{
             proxy_pass {scheme}://o; proxy_http_version 1.1;
             proxy_set_header Connection ""; proxy_set_header Host localhost;
-            proxy_buffer_size 16k; proxy_buffers 8 16k; proxy_busy_buffers_size 32k; proxy_max_temp_file_size 0;
+            proxy_max_temp_file_size 0; {tune}
             proxy_request_buffering off; client_body_buffer_size 64k;
             proxy_ssl_server_name on; proxy_ssl_name localhost; proxy_ssl_verify on; proxy_ssl_trusted_certificate {ca};
             proxy_ssl_protocols TLSv1.3;
@@ -220,15 +220,16 @@ http {{
 }}
 '''
 
-    def __init__(self, place, origin, scheme):
+    def __init__(self, place, origin, scheme, tune='', name='nginx'):
         self.dir = place.fresh('nginx')
         os.makedirs(self.dir)
         self.socket = os.path.join(self.dir, 's')
         self.client = 'raw'
         conf = os.path.join(self.dir, 'conf')
         with open(conf, 'w', encoding='ascii') as file:
-            file.write(self.CONF.format(dir=self.dir, user=user_line(), port=origin.ports[scheme], scheme=scheme, ca=origin.ca))
-        super().__init__(place, 'nginx', [rt.tool('nginx'), '-e', f'{self.dir}/error.log', '-p', self.dir, '-c', conf])
+            file.write(self.CONF.format(dir=self.dir, user=user_line(), port=origin.ports[scheme], scheme=scheme, ca=origin.ca,
+                                        tune=tune))
+        super().__init__(place, name, [rt.tool('nginx'), '-e', f'{self.dir}/error.log', '-p', self.dir, '-c', conf])
         self.await_socket(self.socket)
 
 
