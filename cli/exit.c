@@ -76,6 +76,7 @@ static const struct exit_row exit_rows[] = {
     {REQIVO_E_TIMEOUT_FIRST, CLI_EXIT_TIMEOUT},
     {REQIVO_E_TIMEOUT_STALL, CLI_EXIT_TIMEOUT},
     {REQIVO_E_TIMEOUT_TOTAL, CLI_EXIT_TIMEOUT},
+    {REQIVO_E_TIMEOUT_READER, CLI_EXIT_TIMEOUT},
 };
 
 /* A broken connection: curl says in which direction, and TLS while it is being set up. */

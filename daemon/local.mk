@@ -52,6 +52,7 @@ libreqivod_la_SOURCES += \
 	daemon/ipc/peer_pools.c daemon/ipc/peer_pools.h \
 	daemon/ipc/peer_ws.c daemon/ipc/peer_ws.h \
 	daemon/ipc/query.c daemon/ipc/query.h \
+	daemon/ipc/slow.c daemon/ipc/slow.h \
 	daemon/ipc/trusts.c daemon/ipc/trusts.h
 
 # daemon/net

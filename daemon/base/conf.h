@@ -36,9 +36,10 @@ struct conf {
     uint32_t connections_uid, connections_total; /* 1024; total 0: from RLIMIT_NOFILE */
 
     /* timeouts { } ms: queue, connect, tls, first_byte, stall, total (0: none) */
-    uint32_t timeout_ms[6]; /* 30000 10000 10000 60000 60000 0 */
-    uint32_t drain_ms;      /* 10000 */
-    uint32_t linger_ms;     /* 60000: what belongs to a uid dies that long after its last peer */
+    uint32_t timeout_ms[6];  /* 30000 10000 10000 60000 60000 0 */
+    uint32_t slow_reader_ms; /* 300000; 0: never */
+    uint32_t drain_ms;       /* 10000 */
+    uint32_t linger_ms;      /* 60000: what belongs to a uid dies that long after its last peer */
 
     /* dns { } */
     char dns_backend[16];                                                  /* "auto", "c-ares", "system" */

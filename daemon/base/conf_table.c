@@ -51,6 +51,7 @@ const struct conf_entry conf_table[] = {
     {"timeouts", "first_byte", "1min", NULL, 0, 7 * DAY, AT(timeout_ms[3]), 0, CONF_TIME},
     {"timeouts", "stall", "1min", NULL, 0, 7 * DAY, AT(timeout_ms[4]), 0, CONF_TIME},
     {"timeouts", "total", "0", NULL, 0, 7 * DAY, AT(timeout_ms[5]), 0, CONF_TIME},
+    {"timeouts", "slow_reader", "5min", NULL, 0, 7 * DAY, AT(slow_reader_ms), 0, CONF_TIME},
     {"timeouts", "drain", "10s", NULL, 0, HOUR, AT(drain_ms), 0, CONF_TIME},
     {"timeouts", "linger", "1min", NULL, 0, 7 * DAY, AT(linger_ms), 0, CONF_TIME},
 

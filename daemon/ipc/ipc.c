@@ -7,6 +7,7 @@
 #include "daemon/ipc/peer_pools.h"
 #include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/query.h"
+#include "daemon/ipc/slow.h"
 
 #include <reqivo/error.h>
 
@@ -428,6 +429,7 @@ void ipc_done(struct ipc *ipc)
     fds_done(&ipc->fds);
     loop_timer_stop(&ipc->hello);
     loop_timer_stop(&ipc->hungry);
+    loop_timer_stop(&ipc->slow);
     loop_timer_stop(&ipc->drain);
     rqv_map_done(&ipc->exchanges);
     rqv_map_done(&ipc->wsessions);
@@ -461,6 +463,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     loop_timer_init(&ipc->accept_pause, params->loop, on_accept_again, ipc);
     loop_timer_init(&ipc->hello, params->loop, on_hello_due, ipc);
     loop_timer_init(&ipc->hungry, params->loop, on_hungry, ipc);
+    slow_init(ipc);
     loop_timer_init(&ipc->drain, params->loop, on_drain, ipc);
     ipc->overflow_uid = read_overflow_uid();
     ipc->started_us = loop_now_us(params->loop);

@@ -39,9 +39,11 @@ struct ipc {
     struct loop_timer accept_pause; /* after EMFILE and its like */
     struct loop_timer hello;        /* the oldest peer that has not said HELLO */
     struct loop_timer hungry;       /* the peer that has been hungry longest */
+    struct loop_timer slow;         /* the peer that has not read for longest */
     struct loop_timer drain;
     struct rqv_list peers, silent; /* all; those without HELLO, oldest first */
     struct rqv_list hungry_peers;  /* for whose frames no memory is left, in order of their next turn */
+    struct rqv_list slow_peers;    /* whose sockets are full, in the order in which they became so */
     struct ipc_held {
         struct exchange *x; /* NULL: nothing is held */
         const uint8_t *bytes;
@@ -59,7 +61,7 @@ struct ipc {
     bool activated;     /* the socket is the service manager's: it stays when we go */
     bool draining;
     char path[108];
-    uint64_t started_us, drain_until_us, accepted, refused, violations;
+    uint64_t started_us, drain_until_us, accepted, refused, violations, slow_closed;
 };
 
 /* Takes the socket that the service manager passed, or makes one at conf->socket. 0 or -errno with one line

@@ -7,6 +7,7 @@
 #include "daemon/ipc/peer_operate.h"
 #include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/query.h"
+#include "daemon/ipc/slow.h"
 #include "daemon/ipc/trusts.h"
 
 #include <reqivo/error.h>
@@ -33,6 +34,7 @@ static void peer_ready(void *owner, unsigned events)
         fair_queue(&peer->turn);
     if (events & LOOP_WRITE) {
         peer->write_blocked = false;
+        slow_end(peer); /* it has read something */
         fair_serve(&peer->drain);
     }
 }
@@ -65,6 +67,7 @@ int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_pe
     peer->since_us = loop_now_us(ipc->use.loop);
     rqv_list_init(&peer->exchange_list);
     rqv_list_init(&peer->hungry_node);
+    rqv_list_init(&peer->slow_node);
     wait_source_init(&peer->source, uid);
     queue_init(&peer->in, account, RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX + PEER_READ);
     queue_init(&peer->out, account, PEER_OUT_MAX);
@@ -123,6 +126,7 @@ void peer_close(struct peer *peer, const char *why)
     peer_served(peer);
     query_drop(peer);
     rqv_list_remove(&peer->hungry_node);
+    slow_end(peer);
     int fd = peer->io.fd;
     loop_io_stop(&peer->io);
     fair_drop(&peer->turn);
@@ -163,6 +167,8 @@ static void peer_arm(struct peer *peer)
 {
     bool rests = peer_is_full(peer) || peer->hungry;
 
+    if (peer->write_blocked)
+        slow_begin(peer);
     loop_io_set(&peer->io, (rests ? 0 : LOOP_READ) | (peer->write_blocked ? LOOP_WRITE : 0));
     if (peer->held && !rests) {
         peer->held = false;

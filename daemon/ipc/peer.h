@@ -58,6 +58,8 @@ struct peer {
     pid_t pid;
     unsigned in_flight; /* exchanges and WebSockets */
     unsigned session_count, pin_count;
+    struct rqv_list slow_node;   /* of ipc->slow_peers while write_blocked */
+    uint64_t slow_us;            /* since when */
     struct rqv_list hungry_node; /* of ipc->hungry_peers */
     uint64_t feed_us;            /* when it gets its next turn there */
     struct query *query;         /* being answered: its frames wait; NULL: none */

@@ -73,6 +73,7 @@ static void daemon_row(struct row *row, struct ipc *ipc)
     row_count(row, "retried", stats->retried);
     row_count(row, "accepted", ipc->accepted);
     row_count(row, "refused", ipc->refused);
+    row_count(row, "slow_readers", ipc->slow_closed);
     row_count(row, "wire_violations", ipc->violations);
     row_count(row, "isolation_violations", ipc->use.origins->isolation_violations);
     row_count(row, "longest_turn_us", loop.longest_us);

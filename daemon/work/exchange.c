@@ -391,7 +391,8 @@ void exchange_kick(struct exchange *x)
         return;
     if (x->blocked && x->lease.conn) {
         x->blocked = false;
-        exchange_progress(x);
+        if (x->window > 0) /* else it is still the program that is waited for */
+            exchange_progress(x);
         lease_want(&x->lease);
     }
     exchange_drive(x);

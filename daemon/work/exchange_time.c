@@ -35,8 +35,16 @@ static uint64_t queue_deadline(const struct exchange *x)
     return x->waiter.dialing && at < look ? look : at;
 }
 
+/* While the program itself is what is waited for: how long it may take nothing of what has come. */
+static uint64_t reader_deadline(const struct exchange *x, int *ret_code)
+{
+    *ret_code = REQIVO_E_TIMEOUT_READER;
+    return x->env->conf->slow_reader_ms == 0 ? UINT64_MAX
+                                             : x->progress_us + (uint64_t)x->env->conf->slow_reader_ms * 1000;
+}
+
 /* Which limit is next in the present step, and when. While the program itself is what is waited for, none but
- * the total. */
+ * the total and that of slow readers. */
 static uint64_t step_deadline(const struct exchange *x, int *ret_code)
 {
     switch (x->step) {
@@ -55,10 +63,10 @@ static uint64_t step_deadline(const struct exchange *x, int *ret_code)
         return deadline(x, x->progress_us, RQV_T_STALL);
     case STEP_RECEIVE_HEAD:
         *ret_code = REQIVO_E_TIMEOUT_FIRST;
-        return x->blocked ? UINT64_MAX : deadline(x, x->sent_us, RQV_T_FIRST);
+        return x->blocked ? reader_deadline(x, ret_code) : deadline(x, x->sent_us, RQV_T_FIRST);
     case STEP_RECEIVE_BODY:
         *ret_code = REQIVO_E_TIMEOUT_STALL;
-        return x->blocked ? UINT64_MAX : deadline(x, x->progress_us, RQV_T_STALL);
+        return x->blocked ? reader_deadline(x, ret_code) : deadline(x, x->progress_us, RQV_T_STALL);
     case STEP_HOP: /* the program is to answer */
     case STEP_DONE:
         break;

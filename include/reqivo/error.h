@@ -82,6 +82,7 @@ enum reqivo_sent {
     X(TIMEOUT_FIRST,    -10501, READ_TIMEOUT,     "the server did not begin its answer in time")               \
     X(TIMEOUT_STALL,    -10502, READ_TIMEOUT,     "the transfer stood still for too long")                     \
     X(TIMEOUT_TOTAL,    -10503, READ_TIMEOUT,     "the request took longer than its total time")               \
+    X(TIMEOUT_READER,   -10504, READ_TIMEOUT,     "the program took nothing of the response for too long")      \
     X(WIRE,             -10601, PROTOCOL,         "the peer on the local socket violated the protocol")        \
     X(VERSION,          -10602, PROTOCOL,         "the daemon and the library have no protocol version in common") \
     X(RESPONSE_HEAD,    -10701, INVALID_RESPONSE, "the response head is not valid HTTP/1.1")                   \

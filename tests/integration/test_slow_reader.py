@@ -32,6 +32,25 @@ def steady(read, seconds=20):
     rt.poll('the stream stands still', still, seconds)
 
 
+def limit(place, origin):
+    """A response that its program leaves alone ends with one clear error; a program that is stopped is disconnected, and hears of it
+    when it goes on; both give their connections back."""
+    daemon = rt.Reqivod(place, conf=f'{rt.Reqivod.CONF}timeouts {{\n slow_reader = {300 * drivers.SLOW}ms\n}}\n')
+    idle = drivers.Driver(place, 'async', daemon.socket)
+    row = idle.ask('paused', 'GET', origin.url(f'/big/{GIB}'), 'stream', f'pause-after 1 {2500 * drivers.SLOW}')
+    rt.equal((row['error'], row['class'], row['phase']), ('E_TIMEOUT_READER', 'read timeout', 'body'), row.get('detail'))
+    stopped = drivers.Driver(place, 'async', daemon.socket)
+    stopped.write(drivers.describe('stopped', 'GET', origin.url(f'/big/{GIB}'), 'stream') + 'run\n')
+    rt.poll('it has begun', lambda: drivers.gauge(daemon)['all_requests'] == 1)
+    os.kill(stopped.pid, signal.SIGSTOP)
+    rt.poll('it is disconnected', lambda: drivers.gauge(daemon)['slow_readers'] == 1)
+    rt.poll('the connections are back', lambda: drivers.gauge(daemon)['all_connections'] == 0)
+    os.kill(stopped.pid, signal.SIGCONT)
+    rt.equal(stopped.line()['error'], 'E_DAEMON_LOST', 'what it hears')
+    rt.equal(idle.ask('later', 'GET', origin.url('/echo'))['error'], '', 'one later')
+    rt.contains(daemon.process.output(), 'timeouts.slow_reader', 'the log')
+
+
 def main():
     tap = rt.Tap()
     with rt.Place() as place:
@@ -91,6 +110,7 @@ def main():
             others(5)
 
         tap.case('30 readers that pause', crowd)
+        tap.case('rule_b9_8: timeouts.slow_reader ends what they hold', limit, place, origins['http'])
         tap.case('the daemon lives', lambda: rt.equal(daemon.process.running(), True))
     return tap.done()
 
