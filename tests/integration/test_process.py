@@ -222,6 +222,34 @@ def rule_b2_8(world):
     assert 'hidden' not in log, next(line for line in log.splitlines() if 'hidden' in line)
 
 
+def rule_b2_7(world):
+    """What the daemon's own user has at home, or in the environment, goes into nobody's request."""
+    home = world.place.fresh('home')
+    os.mkdir(home)
+    for name in ('.netrc', '.curlrc'):
+        with open(os.path.join(home, name), 'w', encoding='ascii') as file:
+            file.write('machine 127.0.0.1 login hidden password hidden\n')
+        os.chmod(file.name, 0o600)
+    deaf = f'http://127.0.0.1:{rt.free_port()}/'
+    daemon = rt.Reqivod(world.place, conf=CONF, env={'HOME': home, 'KRB5CCNAME': home, **{
+        name: deaf for name in ('http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY')}})
+    done = daemon.reqivo('-sS', world.origin.url('/echo'))
+    rt.equal(done.returncode, 0, done.stderr.decode())
+    rt.contains(done.stdout, b'/echo')
+    for word in (b'hidden', b'authorization'):
+        assert word not in done.stdout.lower(), done.stdout
+
+
+def rule_b2_9(world):
+    """A ticket that allows early data is used for a resumption, and nothing is sent early."""
+    nginx = rt.Nginx(world.place, world.certs, lines='ssl_early_data on; add_header X-Early "$ssl_early_data-$ssl_session_reused";')
+    early = []
+    for _ in range(3):  # `close` ends the connection, not the ticket
+        done = world.daemon.reqivo('-sSi', '--cacert', world.certs.ca, nginx.url('good', '/close'))
+        early += [line for line in done.stdout.decode().splitlines() if line.startswith('X-Early')]
+    rt.equal(early, ['X-Early: -.', 'X-Early: -r', 'X-Early: -r'])
+
+
 def main():
     tap = rt.Tap()
     with rt.Place() as place:
@@ -235,6 +263,8 @@ def main():
         tap.case('rule_b9_13: the socket of a user instance is the user\'s alone', rule_b9_13, world)
         tap.case('rule_d1_nofile: too few descriptors, a clear refusal', rule_d1_nofile, world)
         tap.case('rule_b1_no_secrets: nothing of a request stays on the connection', rule_b1_no_secrets, world)
+        tap.case('rule_b2_7: nothing of the daemon\'s own user goes along', rule_b2_7, world)
+        tap.case('rule_b2_9: no early data', rule_b2_9, world)
         tap.case('rule_b2_8: no secret in log or errors', rule_b2_8, world)
     return tap.done()
 

@@ -5,6 +5,7 @@
 #include "tests/unit/unit.h"
 
 #include <reqivo/error.h>
+#include <signal.h>
 #include <string.h>
 
 static const uint64_t key[2] = {1, 2};
@@ -414,6 +415,16 @@ START_TEST(test_item_may_free_itself)
 }
 END_TEST
 
+/* What was never charged cannot be given back: going on would let somebody have what is another's. */
+START_TEST(rule_b11_9_wrong_books_end_the_daemon)
+{
+    ck_assert_int_eq(account_charge(alice, ACCOUNT_MEMORY, 100), 0);
+    ck_assert_int_eq(account_charge(bob, ACCOUNT_MEMORY, 100), 0);
+    account_refund(alice, ACCOUNT_MEMORY, 100);
+    account_refund(alice, ACCOUNT_MEMORY, 1);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("account");
@@ -436,6 +447,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, rule_b10_1_everyone_has_a_turn);
     tcase_add_test(tcase, rule_b10_1_few_are_served_at_once);
     tcase_add_test(tcase, test_item_may_free_itself);
+    tcase_add_test_raise_signal(tcase, rule_b11_9_wrong_books_end_the_daemon, SIGABRT);
     suite_add_tcase(s, tcase);
     return s;
 }

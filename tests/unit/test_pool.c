@@ -8,7 +8,22 @@
 
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+static time_t suspended_s;
+
+/* The program's own, in libc's place: a host that has slept has a CLOCK_BOOTTIME that went on, and a
+ * CLOCK_MONOTONIC that did not. */
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+    int rc = (int)syscall(SYS_clock_gettime, id, ts);
+
+    if (rc == 0 && id == CLOCK_BOOTTIME)
+        ts->tv_sec += suspended_s;
+    return rc;
+}
 
 START_TEST(idle_connections_are_used_last_first)
 {
@@ -260,6 +275,32 @@ START_TEST(limit_of_age)
     ck_assert_uint_eq(once(w, 1), id);
     mini_env_ms(&w->env, 50);
     ck_assert_uint_ne(once(w, 2), id);
+    world_close(w);
+}
+END_TEST
+
+static void host_sleeps(struct world *w, time_t seconds)
+{
+    suspended_s += seconds;
+    mini_env_ms(&w->env, 1); /* the clock is read once a turn */
+}
+
+/* Who has slept for an hour comes back to connections that the server has long forgotten. */
+START_TEST(rule_b1_boottime)
+{
+    struct world *w = world_open();
+    uint64_t id = once(w, 0);
+
+    host_sleeps(w, 59);
+    ck_assert_uint_eq(once(w, 1), id);
+    host_sleeps(w, 61);
+    ck_assert_uint_ne(once(w, 2), id); /* idle for too long */
+    w->env.conf.pool_idle_ms = 3600000;
+    id = once(w, 3);
+    host_sleeps(w, 1700);
+    ck_assert_uint_eq(once(w, 4), id);
+    host_sleeps(w, 110);
+    ck_assert_uint_ne(once(w, 5), id); /* too old */
     world_close(w);
 }
 END_TEST
@@ -516,7 +557,7 @@ static Suite *suite(void)
     tcase_add_loop_test(idle, what_the_response_says_ends_the_connection, 0, 2);
     suite_add_tcase(s, idle);
     UNIT_TCASE(s, "limits", rule_b4_idle_end_closes_the_connection, rule_b4_bytes_after_the_end_close,
-               limit_of_uses, limit_of_idle_time, limit_of_age, limit_of_the_server,
+               limit_of_uses, limit_of_idle_time, limit_of_age, rule_b1_boottime, limit_of_the_server,
                a_uids_limit_closes_the_oldest_idle_of_another_pool, a_fresh_one_at_the_uids_limit);
     UNIT_TCASE(s, "isolation", rule_b1_another_key_is_refused_at_hand_out,
                rule_b1_another_key_is_refused_at_first_write, rule_b1_another_key_is_refused_at_completion,
