@@ -8,7 +8,8 @@ libreqivod_la_SOURCES = \
 	daemon/base/conf.c daemon/base/conf.h \
 	daemon/base/conf_scan.c daemon/base/conf_scan.h \
 	daemon/base/conf_table.c daemon/base/conf_table.h \
-	daemon/base/log.c daemon/base/log.h \
+	daemon/base/log.c daemon/base/log.h daemon/base/log_ids.h \
+	daemon/base/log_out.c daemon/base/log_out.h \
 	daemon/base/loop.c daemon/base/loop.h \
 	daemon/base/queue.c daemon/base/queue.h \
 	daemon/base/roll.c daemon/base/roll.h \
@@ -52,6 +53,7 @@ libreqivod_la_SOURCES += \
 	daemon/ipc/peer_pools.c daemon/ipc/peer_pools.h \
 	daemon/ipc/peer_ws.c daemon/ipc/peer_ws.h \
 	daemon/ipc/query.c daemon/ipc/query.h \
+	daemon/ipc/report.c daemon/ipc/report.h \
 	daemon/ipc/slow.c daemon/ipc/slow.h \
 	daemon/ipc/trusts.c daemon/ipc/trusts.h
 

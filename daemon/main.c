@@ -27,6 +27,7 @@
 #include <inttypes.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -108,6 +109,26 @@ static int process_start(struct daemon *daemon)
     return 0;
 }
 
+/* A line about the daemon's own life. */
+static void tell(const struct daemon *daemon, enum log_id id, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void tell(const struct daemon *daemon, enum log_id id, const char *format, ...)
+{
+    struct log_fields fields;
+    char text[256];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+
+    log_fields_init(&fields);
+    log_field(&fields, "VERSION", "%s", PACKAGE_VERSION);
+    log_field(&fields, "INSTANCE", "%s", daemon->conf.user_instance ? "user" : "system");
+    log_field(&fields, "SOCKET", "%s", daemon->conf.socket);
+    log_event(LOG_LEVEL_NOTICE, id, &fields, "reqivod %s: %s", PACKAGE_VERSION, text);
+}
+
 static int log_begin(struct daemon *daemon)
 {
     int level = log_level_from_name(daemon->conf.log_level);
@@ -115,6 +136,8 @@ static int log_begin(struct daemon *daemon)
 
     if (rc < 0)
         log_error("start: the log's thread could not be made: %s", strerror(-rc));
+    else
+        tell(daemon, LOG_ID_STARTED, "starts");
     return rc < 0 ? EX_OSERR : 0;
 }
 
@@ -352,7 +375,7 @@ static void on_stop_signal(void *owner)
         loop_stop(daemon->loop);
         return;
     }
-    log_notice("stop: asked to; draining for at most %u ms", daemon->conf.drain_ms);
+    tell(daemon, LOG_ID_STOPPING, "stop: asked to; draining for at most %u ms", daemon->conf.drain_ms);
     sd_notify(0, "STOPPING=1\nSTATUS=Draining");
     ipc_drain(&daemon->ipc);
 }
@@ -414,8 +437,8 @@ static void watchdog_stop(struct daemon *daemon)
 
 static int ready_start(struct daemon *daemon)
 {
-    log_notice("reqivod %s: ready on %s (%s, %" PRIu64 " descriptors)", PACKAGE_VERSION, daemon->conf.socket,
-               daemon->conf.user_instance ? "user instance" : "system service", daemon->nofile);
+    tell(daemon, LOG_ID_READY, "ready on %s (%s, %" PRIu64 " descriptors)", daemon->conf.socket,
+         daemon->conf.user_instance ? "user instance" : "system service", daemon->nofile);
     sd_notifyf(0, "READY=1\nSTATUS=Ready on %s", daemon->conf.socket);
     return 0;
 }

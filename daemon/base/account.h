@@ -16,6 +16,7 @@
 
 #include "common/list.h"
 #include "common/map.h"
+#include "daemon/base/log.h"
 #include "daemon/base/loop.h"
 #include "daemon/base/roll.h"
 
@@ -70,6 +71,7 @@ struct account {
     struct roll rolls[ROLL_KINDS];
     struct rqv_list bodies; /* exchanges that hold bytes of a request's body */
     unsigned silent;        /* peers that have had their turn, and no HELLO was in it */
+    struct log_rate noise;  /* what the log says about him */
     uint64_t unused_since_us;
     uint64_t relieved_us; /* ipc.c: when it last looked for a body that may go, */
     bool relieved;        /* and whether there was one */

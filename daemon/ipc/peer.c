@@ -7,6 +7,7 @@
 #include "daemon/ipc/peer_operate.h"
 #include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/query.h"
+#include "daemon/ipc/report.h"
 #include "daemon/ipc/slow.h"
 #include "daemon/ipc/trusts.h"
 
@@ -147,8 +148,7 @@ void peer_fault(struct peer *peer, const char *why)
     struct rqv_goaway goaway = {.code = REQIVO_E_WIRE, .detail = rqv_str_from(why)};
 
     peer->ipc->violations++;
-    log_warning("peer %llu (uid %u, pid %d) violated the protocol: %s", (unsigned long long)peer->number,
-                (unsigned)peer->uid, (int)peer->pid, why);
+    report_violation(peer, why);
     if (peer_room_owed(peer, PEER_DONE) == 0 && rqv_wire_encode_goaway(&peer->out.buf, 0, &goaway) == 0)
         peer_flush_now(peer);
     peer_close(peer, why);
@@ -254,6 +254,8 @@ int peer_room_owed(struct peer *peer, size_t n)
 
 void peer_done(struct peer *peer, uint64_t id, const struct rqv_done *done)
 {
+    if (done->code != 0)
+        report_failure(peer, id, done);
     /* A terminal frame that cannot be delivered would be a lost completion: then the whole peer ends, which
      * the library reports for every request. */
     if (peer_room_owed(peer, PEER_DONE) < 0 || rqv_wire_encode_done(&peer->out.buf, id, done) < 0)

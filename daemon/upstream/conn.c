@@ -14,6 +14,18 @@
 
 #define CONN_OUT_MAX 524288 /* a head and what the exchange lets wait; never reached by its own rules */
 
+void conn_isolation(struct conn *conn, const char *what)
+{
+    struct log_fields fields;
+
+    conn->pool->origins->isolation_violations++;
+    log_fields_init(&fields);
+    log_field(&fields, "UID", "%u", (unsigned)conn->pool->account->uid);
+    log_field(&fields, "ORIGIN", "%s:%u", conn->pool->host, conn->pool->port);
+    log_put(LOG_LEVEL_ERROR, LOG_ID_ISOLATION, &fields, "isolation: connection %llu %s",
+            (unsigned long long)conn->id, what);
+}
+
 static void conn_flush(void *owner);
 static bool conn_turn(void *owner);
 
@@ -330,7 +342,7 @@ static void conn_flush(void *owner)
     /* First write: the key of the request against that of the connection, once more. */
     if (!conn->written && (conn->lease->key.len != conn->key_len ||
                            memcmp(conn->lease->key.bytes, conn->key, conn->key_len) != 0)) {
-        conn->pool->origins->isolation_violations++;
+        conn_isolation(conn, "was about to be sent a request of another key");
         lease_fail(conn, REQIVO_E_INTERNAL, REQIVO_PHASE_SEND, "isolation: the pool keys differ");
         return;
     }
@@ -411,9 +423,7 @@ void conn_attach(struct conn *conn, struct dial_result *result)
 int conn_lease(struct conn *conn, struct lease *lease)
 {
     if (lease->key.len != conn->key_len || memcmp(lease->key.bytes, conn->key, conn->key_len) != 0) {
-        conn->pool->origins->isolation_violations++;
-        log_error("isolation: connection %llu was about to serve a request of another key",
-                  (unsigned long long)conn->id);
+        conn_isolation(conn, "was about to serve a request of another key");
         return REQIVO_E_INTERNAL;
     }
     conn->lease = lease;

@@ -104,6 +104,7 @@ bool conn_is_fit(struct conn *conn, bool ask);
 void conn_watch(struct conn *conn);    /* IDLE: any byte of the server closes it */
 void conn_expire(struct conn *conn);   /* IDLE: closed when its turn comes, unless it is leased before */
 bool conn_is_quiet(struct conn *conn); /* neither a byte nor the end waits on it: the socket is asked */
+void conn_isolation(struct conn *conn, const char *what); /* counts and logs that the keys differ */
 int conn_lease(struct conn *conn,
                struct lease *lease); /* LEASED: 0, or REQIVO_E_INTERNAL when the keys differ */
 

@@ -516,12 +516,9 @@ int lease_release(struct lease *lease)
 
     if (!conn)
         return 0;
-    struct pool *pool = conn->pool;
     bool same = lease->key.len == conn->key_len && memcmp(lease->key.bytes, conn->key, conn->key_len) == 0;
-    if (!same) {
-        pool->origins->isolation_violations++;
-        log_error("isolation: connection %llu ended a request of another key", (unsigned long long)conn->id);
-    }
+    if (!same)
+        conn_isolation(conn, "ended a request of another key");
     if (!same || !conn->ended || !conn->reusable || conn->state != CONN_LEASED) {
         lease_discard(lease);
         return same ? 0 : REQIVO_E_INTERNAL;

@@ -22,6 +22,10 @@ TESTS += tests/integration/test_process.py
 dist_check_SCRIPTS += tests/integration/test_examples.py
 TESTS += tests/integration/test_examples.py
 
+# what the journal gets, from a journal of the test's own
+dist_check_SCRIPTS += tests/integration/test_journal.py
+TESTS += tests/integration/test_journal.py
+
 # The two drivers (public headers only), the odd origin, the table of cases, and one script for each promise of the daemon.
 check_PROGRAMS += tests/integration/driver_sync tests/integration/driver_async
 tests_integration_driver_sync_SOURCES = tests/integration/driver_sync.c tests/integration/driver_common.c \

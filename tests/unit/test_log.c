@@ -178,6 +178,115 @@ START_TEST(test_not_the_journal)
 }
 END_TEST
 
+/* ---- events ---- */
+
+START_TEST(test_fields_of_access_are_the_line)
+{
+    struct log_fields fields;
+
+    log_fields_init(&fields);
+    log_field(&fields, "UID", "%u", 7U);
+    log_field(&fields, "ORIGIN", "%s", "https://a.test:443");
+    ck_assert_int_eq(log_start(LOG_LEVEL_ERROR), 0);
+    log_put(LOG_LEVEL_INFO, LOG_ID_ACCESS, &fields, "GET https://a.test:443");
+    log_put(LOG_LEVEL_NOTICE, LOG_ID_LIMIT, &fields, "the text says it");
+    log_event(LOG_LEVEL_NOTICE, LOG_ID_LIMIT, &fields, "below the level");
+    log_put(LOG_LEVEL_NOTICE, LOG_ID_LIMIT, NULL, "no fields");
+    log_stop();
+    collect();
+    ck_assert_str_eq(out, "reqivod: access: uid=7 origin=https://a.test:443\n"
+                          "reqivod: notice: the text says it\nreqivod: notice: no fields\n");
+}
+END_TEST
+
+/* A field can neither end early nor begin another one. */
+START_TEST(rule_b9_15_fields_are_escaped)
+{
+    static const char expected[] = "reqivod: access: method=a\\x20uid=0\\x0auid=0\\x22\\x27\\\\\\x7f\n";
+    struct log_fields fields;
+
+    log_fields_init(&fields);
+    log_field(&fields, "METHOD", "%s", "a uid=0\nuid=0\"'\\\x7f");
+    ck_assert_int_eq(log_start(LOG_LEVEL_INFO), 0);
+    log_put(LOG_LEVEL_INFO, LOG_ID_ACCESS, &fields, "x");
+    log_stop();
+    collect();
+    ck_assert_str_eq(out, expected);
+}
+END_TEST
+
+START_TEST(test_a_field_that_does_not_fit_is_left_out)
+{
+    static char text[LOG_FIELDS_MAX];
+    struct log_fields fields;
+
+    memset(text, 'x', sizeof(text) - 40);
+    log_fields_init(&fields);
+    log_field(&fields, "A", "%s", text);
+    size_t len = fields.len;
+    log_field(&fields, "B", "%s", "0123456789012345678901234567890123456789");
+    ck_assert_uint_eq(fields.len, len);
+    log_field(&fields, "C", "%s", "1");
+    ck_assert_uint_eq(fields.len, len + strlen("REQIVO_C=1\n"));
+    memset(text, 1, sizeof(text) - 1); /* four times as long when escaped */
+    log_fields_init(&fields);
+    log_field(&fields, "A", "%s", text);
+    ck_assert_uint_eq(fields.len, 0);
+}
+END_TEST
+
+/* What one user can make any number of leaves room for all else, and its own losses are said. */
+START_TEST(test_access_lines_leave_room)
+{
+    struct log_fields fields;
+    unsigned long long lost = 0;
+
+    log_fields_init(&fields);
+    log_field(&fields, "ORIGIN", "%s", "https://a.test:443");
+    ck_assert_int_eq(log_start(LOG_LEVEL_INFO), 0);
+    for (int i = 0; i < 50000; i++)
+        log_put(LOG_LEVEL_INFO, LOG_ID_ACCESS, &fields, "GET");
+    for (int i = 0; i < 100; i++)
+        log_warning("warning %d", i);
+    size_t n = 0;
+    while (!strstr(out, "access lines did not fit")) {
+        ssize_t got = read(pipe_fds[0], out + n, sizeof(out) - 1 - n);
+
+        ck_assert_int_gt(got, 0);
+        n += (size_t)got;
+        out[n] = 0;
+    }
+    for (int i = 0; i < 100; i++) {
+        char text[64];
+
+        snprintf(text, sizeof(text), "reqivod: warning: warning %d\n", i);
+        ck_assert_ptr_nonnull(strstr(out, text));
+    }
+    ck_assert_int_eq(sscanf(strstr(out, "log: "), "log: %llu access lines", &lost), 1);
+    ck_assert_uint_gt(lost, 0);
+}
+END_TEST
+
+START_TEST(rule_b9_15_lines_of_one_uid_have_a_rate)
+{
+    struct log_rate rate = {0};
+    uint64_t now = 100 * UINT64_C(1000000);
+    unsigned passed = 0;
+
+    ck_assert_int_eq(log_start(LOG_LEVEL_INFO), 0);
+    for (int i = 0; i < 1000; i++)
+        passed += log_rate_pass(&rate, 7, now);
+    ck_assert_uint_eq(passed, LOG_RATE_BURST);
+    ck_assert(!log_rate_pass(&rate, 7, now + 999999));
+    ck_assert(log_rate_pass(&rate, 7, now + 1000000));
+    ck_assert(!log_rate_pass(&rate, 7, now + 1000001));
+    log_stop();
+    collect();
+    ck_assert_str_eq(out, "reqivod: warning: log: 991 more lines about uid 7 were not written, "
+                          "to leave room for others\n");
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("log");
@@ -192,6 +301,11 @@ static Suite *suite(void)
     tcase_add_test(tcase, test_never_blocks);
     tcase_add_test(tcase, test_lost_lines_are_counted);
     tcase_add_test(tcase, test_not_the_journal);
+    tcase_add_test(tcase, test_fields_of_access_are_the_line);
+    tcase_add_test(tcase, rule_b9_15_fields_are_escaped);
+    tcase_add_test(tcase, test_a_field_that_does_not_fit_is_left_out);
+    tcase_add_test(tcase, test_access_lines_leave_room);
+    tcase_add_test(tcase, rule_b9_15_lines_of_one_uid_have_a_rate);
     suite_add_tcase(s, tcase);
     return s;
 }
