@@ -29,6 +29,6 @@ reqivo_SOURCES = \
 	cli/ws.c cli/ws.h
 reqivo_LDADD = libcli.la
 
-reqivoctl_SOURCES = cli/reqivoctl.c cli/rows.c cli/rows.h cli/rows_json.c
+reqivoctl_SOURCES = cli/reqivoctl.c cli/control.c cli/control.h cli/rows.c cli/rows.h cli/rows_json.c
 reqivoctl_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 reqivoctl_LDADD = libcli.la $(JANSSON_LIBS)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* reqivoctl - asks a running reqivod what it is doing: `reqivoctl [--socket PATH] [--json]
- * status|pools|websockets`. */
+/* reqivoctl - asks a running reqivod what it is doing: `reqivoctl [OPTION]... VERB`. */
+#include "cli/control.h"
 #include "cli/exit.h"
 #include "cli/rows.h"
 #include "cli/std.h"
@@ -20,20 +20,21 @@ static const char help_text[] =
     "Asks a running reqivod what it is doing.\n"
     "\n"
     "Verbs\n"
-    "  status             the daemon: version, counts, memory\n"
-    "  pools              the pools of connections, one a line\n"
-    "  websockets         the WebSocket sessions, one a line\n"
+    "  status              the daemon: version, counts, memory\n"
+    "  pools               the pools of connections, one a line\n"
+    "  websockets          the WebSocket sessions, one a line\n"
     "\n"
     "Options\n"
-    "      --json         as JSON\n"
-    "      --socket PATH  where reqivod listens\n"
-    "  -h, --help         this text\n"
-    "  -V, --version      the version\n"
+    "      --control PATH  the daemon's control socket\n"
+    "      --json          as JSON\n"
+    "      --socket PATH   the daemon whose programs connect to PATH\n"
+    "  -h, --help          this text\n"
+    "  -V, --version       the version\n"
     "\n"
     "Exit codes: 0, 2 usage, 28 no answer in time, 100 no daemon: reqivoctl(1).\n";
 
 struct ctl_options {
-    const char *socket;
+    const char *socket, *control;
     int verb; /* REQIVO_QUERY_..., 0: help or version was printed */
     bool json;
 };
@@ -63,16 +64,18 @@ static int verb_parse(int argc, char *argv[], struct ctl_options *options)
 
 static int options_parse(int argc, char *argv[], struct ctl_options *options)
 {
-    static const struct option names[] = {{"json", no_argument, NULL, 'j'},
-                                          {"socket", required_argument, NULL, 's'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {"version", no_argument, NULL, 'V'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"control", required_argument, NULL, 'c'}, {"json", no_argument, NULL, 'j'},
+        {"socket", required_argument, NULL, 's'},  {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0}};
     int c;
 
     opterr = 0;
     while ((c = getopt_long(argc, argv, ":hV", names, NULL)) != -1) {
         switch (c) {
+        case 'c':
+            options->control = optarg;
+            break;
         case 'j':
             options->json = true;
             break;
@@ -125,12 +128,13 @@ static int query(const struct ctl_options *options)
 {
     struct reqivo_client *client = NULL;
     struct rows rows = {0};
-    char why[512] = "";
+    char why[512] = "", space[256];
     int exit;
-    int rc = reqivo_open(options->socket, &client);
+    const char *path = cli_control_path(options->control, options->socket, space, sizeof(space));
+    int rc = path ? reqivo_open(path, &client) : REQIVO_E_SOCKET_PATH;
 
-    if (rc < 0)
-        reqivo_open_error(options->socket, why, sizeof(why));
+    if (rc < 0 && path)
+        reqivo_open_error(path, why, sizeof(why));
     else
         rc = reqivo_query(client, options->verb, QUERY_TIMEOUT_MS, rows_add, &rows);
     if (rc == 0 && rows.no_memory)

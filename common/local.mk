@@ -6,6 +6,7 @@ libcommon_la_SOURCES = \
 	common/addr_zone.c \
 	common/base64.c common/base64.h \
 	common/buf.c common/buf.h \
+	common/control_path.h \
 	common/err.c common/err.h \
 	common/list.h \
 	common/map.c common/map.h \

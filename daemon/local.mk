@@ -45,8 +45,10 @@ libreqivod_la_SOURCES += \
 	daemon/work/target.c daemon/work/target.h \
 	daemon/work/wsession.c daemon/work/wsession.h daemon/work/wsession_end.c daemon/work/wsession_internal.h \
 	daemon/work/wsession_io.c daemon/work/wsession_open.c \
+	daemon/ipc/access.c daemon/ipc/access.h \
 	daemon/ipc/fds.c daemon/ipc/fds.h \
 	daemon/ipc/ipc.c daemon/ipc/ipc.h \
+	daemon/ipc/listener.c daemon/ipc/listener.h \
 	daemon/ipc/peer.c daemon/ipc/peer.h \
 	daemon/ipc/peer_frames.c daemon/ipc/peer_sink.c \
 	daemon/ipc/peer_operate.c daemon/ipc/peer_operate.h \

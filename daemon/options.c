@@ -8,6 +8,7 @@
  */
 #include "daemon/options.h"
 
+#include "common/control_path.h"
 #include "config.h"
 #include "daemon/base/loop.h"
 
@@ -31,6 +32,7 @@ struct option_name {
 
 static const struct option_name names[] = {
     {"--socket", "PATH", "listen on PATH", OPTIONS_RUN},
+    {"--control", "PATH", "listen for reqivoctl on PATH", OPTIONS_RUN},
     {"--config", "FILE", "read FILE instead of the default configuration", OPTIONS_RUN},
     {"--check-config", NULL, "read the configuration, say what is wrong with it, and end",
      OPTIONS_CHECK_CONFIG},
@@ -61,8 +63,19 @@ static void option_set(struct options *options, const struct option_name *option
         options->verb = option->verb;
     else if (strcmp(option->name, "--socket") == 0)
         options->socket = value;
+    else if (strcmp(option->name, "--control") == 0)
+        options->control = value;
     else
         options->config = value;
+}
+
+static bool path_fits(const char *path, const char *option, FILE *errors)
+{
+    if (!path || (path[0] == '/' && strlen(path) < sizeof(((struct conf *)0)->socket)))
+        return true;
+    fprintf(errors, "reqivod: %s needs an absolute path of at most %zu bytes\n", option,
+            sizeof(((struct conf *)0)->socket) - 1);
+    return false;
 }
 
 int options_parse(int argc, char *const argv[], struct options *ret_options, FILE *errors)
@@ -87,12 +100,8 @@ int options_parse(int argc, char *const argv[], struct options *ret_options, FIL
         }
         option_set(&options, option, value);
     }
-    if (options.socket &&
-        (options.socket[0] != '/' || strlen(options.socket) >= sizeof(((struct conf *)0)->socket))) {
-        fprintf(errors, "reqivod: --socket needs an absolute path of at most %zu bytes\n",
-                sizeof(((struct conf *)0)->socket) - 1);
+    if (!path_fits(options.socket, "--socket", errors) || !path_fits(options.control, "--control", errors))
         return -EINVAL;
-    }
     *ret_options = options;
     return 0;
 }
@@ -188,6 +197,20 @@ static void settle_socket(const struct options *options, const char *default_soc
     conf->user_instance = strncmp(conf->socket, rundir, sizeof(rundir) - 1) != 0;
 }
 
+static int settle_control(const struct options *options, struct conf *conf, FILE *errors)
+{
+    if (options->control)
+        snprintf(conf->control_socket, sizeof(conf->control_socket), "%s", options->control);
+    if (conf->control_socket[0] ||
+        rqv_control_path(conf->socket, conf->control_socket, sizeof(conf->control_socket)) == 0)
+        return 0;
+    fprintf(errors,
+            "reqivod: the control socket has no place beside %s, whose path is too long: name a shorter "
+            "one with --control\n",
+            conf->socket);
+    return -EINVAL;
+}
+
 int options_make_conf(const struct options *options, struct conf *ret_conf, FILE *errors)
 {
     struct conf *conf = malloc(sizeof(*conf));
@@ -201,6 +224,7 @@ int options_make_conf(const struct options *options, struct conf *ret_conf, FILE
     rc = load_file(options, conf, errors);
     if (rc == 0) {
         settle_socket(options, default_socket, conf);
+        rc = settle_control(options, conf, errors);
         *ret_conf = *conf;
     }
     free(conf);

@@ -13,7 +13,7 @@ enum options_verb { OPTIONS_RUN, OPTIONS_CHECK_CONFIG, OPTIONS_DUMP_CONFIG, OPTI
 
 struct options {
     enum options_verb verb;
-    const char *socket; /* views into argv; NULL when not given */
+    const char *socket, *control; /* views into argv; NULL when not given */
     const char *config;
 };
 

@@ -97,6 +97,13 @@ static void rolls_init(struct roll rolls[ROLL_KINDS])
         roll_init(&rolls[kind]);
 }
 
+struct account *account_find(struct accounts *all, uid_t uid)
+{
+    struct rqv_map_node *node = rqv_map_get_id(&all->map, uid);
+
+    return node ? account_of_node(node) : NULL;
+}
+
 int account_get(struct accounts *all, uid_t uid, struct account **ret_account)
 {
     struct rqv_map_node *node = rqv_map_get_id(&all->map, uid);
@@ -175,7 +182,7 @@ bool account_leaves_share(const struct account *account, const struct account_to
     size_t total = of->limit;
 
     if (!account->trusted)
-        total -= total / ACCOUNTS_KEPT;
+        total -= total / account->all->kept;
     return fits(of->used, total, n) &&
            (account->trusted ||
             of->mine + n <= total - of->used - n + 1); /* + 1: the last one may be taken */
@@ -361,6 +368,7 @@ int accounts_init(struct accounts *all, struct loop *loop, const uint64_t hash_k
     all->budget = ACCOUNTS_BUDGET;
     all->turn_us = ACCOUNTS_TURN_US;
     all->linger_us = UINT64_C(60000000);
+    all->kept = ACCOUNTS_KEPT;
     return 0;
 }
 

@@ -25,14 +25,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Descriptors that are nobody's connection: epoll, eventfds, the listener, the log, DNS, files being read. */
-#define ACCOUNTS_FD_RESERVE 64
+/* Descriptors that are nobody's connection: epoll, eventfds, the listeners, the log, DNS, files being read,
+ * and the peers of the control socket and of the metrics. */
+#define ACCOUNTS_FD_RESERVE 112
 #define ACCOUNTS_BUDGET     64   /* items a turn */
 #define ACCOUNTS_TURN_US    2000 /* no further item once the turn has lasted so long ... */
 #define ACCOUNTS_CLOCK      4    /* ... which is looked at after so many items */
 #define ACCOUNTS_DIRECT     8    /* items a turn that need not stand in the circle when it was emptied */
 #define ACCOUNTS_IDLE_MAX   1024 /* accounts kept although nobody uses them */
-#define ACCOUNTS_KEPT       16   /* one part of so many of each total is root's and the daemon's own user's */
+#define ACCOUNTS_KEPT       16   /* accounts->kept at first */
 
 struct conf;
 
@@ -101,6 +102,7 @@ struct accounts {
     size_t idle_count;
     struct loop_timer idle_timer;
     uint64_t linger_us;
+    unsigned kept; /* one part of so many of each total is root's and the daemon's own user's */
 };
 
 int accounts_init(struct accounts *all, struct loop *loop, const uint64_t hash_key[2]);
@@ -114,10 +116,11 @@ bool accounts_limits_from_conf(struct accounts *all, const struct conf *conf, ui
 /* The account of a uid, made on first use, with one reference taken; -ENOMEM. */
 int account_get(struct accounts *all, uid_t uid, struct account **ret_account);
 void account_release(struct account **account);
+struct account *account_find(struct accounts *all, uid_t uid); /* without a reference; NULL: there is none */
 
 /* 0, or the REQIVO_E_LIMIT_* of the kind (_REQUESTS for ACCOUNT_CONNS, which has none of its own): over the
  * uid's limit, the total, or the uid's share: after the charge at least as much must be left as the uid then
- * holds, so that few cannot take all. The last ACCOUNTS_KEPT-th of a total is left out of that. Root and the
+ * holds, so that few cannot take all. The last `kept`-th of a total is left out of that. Root and the
  * daemon's own user have all of the total and no share. */
 int account_charge(struct account *account, enum account_kind kind, size_t n);
 /* What account_charge of n would answer, without charging and without counting a refusal. */

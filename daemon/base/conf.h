@@ -54,6 +54,14 @@ struct conf {
     uint32_t loopback_uids[CONF_NETS_MAX]; /* loopback_users = {"www-data", "1000"} */
     unsigned loopback_uid_count;
 
+    /* control { } */
+    char control_socket[108]; /* "": beside `socket`; set by main */
+    struct conf_member {
+        uint32_t id;
+        bool group;
+    } admins[CONF_NETS_MAX]; /* admins = {"alice", "@adm"}, besides root and the daemon's own user */
+    unsigned admin_count;
+
     /* tls { insecure = auto|allow|refuse } verification off: refused in the system service unless allowed */
     int8_t insecure;
 };

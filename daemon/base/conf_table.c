@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,6 +69,9 @@ const struct conf_entry conf_table[] = {
     {"address_policy", "loopback_users", "", NULL, 0, 0, AT(loopback_uids), offsetof(struct conf, loopback_uid_count), CONF_USERS},
 
     {"tls", "insecure", "auto", NULL, 1, 0, AT(insecure), 0, CONF_SWITCH},
+
+    {"control", "socket", "", NULL, 0, sizeof(((struct conf *)0)->control_socket) - 1, AT(control_socket), 0, CONF_PATH},
+    {"control", "admins", "", NULL, 0, 0, AT(admins), offsetof(struct conf, admin_count), CONF_MEMBERS},
 };
 /* clang-format on */
 const size_t conf_table_count = sizeof(conf_table) / sizeof(conf_table[0]);
@@ -260,6 +264,31 @@ static int parse_user(const char *text, uint32_t *ret_uid)
     return 0;
 }
 
+static int parse_group(const char *text, uint32_t *ret_gid)
+{
+    const struct group *group;
+    uint64_t gid;
+
+    if (rqv_str_u64(rqv_str_from(text), &gid)) {
+        if (gid >= UINT32_MAX)
+            return -EINVAL;
+        *ret_gid = (uint32_t)gid;
+        return 0;
+    }
+    group = text[0] ? getgrnam(text) : NULL;
+    if (!group)
+        return -EINVAL;
+    *ret_gid = group->gr_gid;
+    return 0;
+}
+
+/* "@" stands before groups. */
+static int parse_member(const char *text, struct conf_member *ret_member)
+{
+    ret_member->group = text[0] == '@';
+    return ret_member->group ? parse_group(text + 1, &ret_member->id) : parse_user(text, &ret_member->id);
+}
+
 static int list_append(const struct conf_entry *entry, struct conf *conf, const char *text,
                        char why[CONF_WHY_MAX])
 {
@@ -273,6 +302,12 @@ static int list_append(const struct conf_entry *entry, struct conf *conf, const 
         if (!rqv_net_parse(text, (struct rqv_net *)field(entry, conf) + *count)) {
             snprintf(why, CONF_WHY_MAX,
                      "'%.60s' is not an address or prefix, as in 10.0.0.0/8 or 2001:db8::1", text);
+            return -EINVAL;
+        }
+    } else if (entry->kind == CONF_MEMBERS) {
+        if (parse_member(text, (struct conf_member *)field(entry, conf) + *count) < 0) {
+            snprintf(why, CONF_WHY_MAX, "there is no %s '%.60s' (groups have @ before them)",
+                     text[0] == '@' ? "group" : "user", text + (text[0] == '@'));
             return -EINVAL;
         }
     } else if (parse_user(text, (uint32_t *)field(entry, conf) + *count) < 0) {
@@ -321,6 +356,7 @@ int conf_value_set(const struct conf_entry *entry, struct conf *conf, const char
         return set_switch(entry, conf, text, why);
     case CONF_NETS:
     case CONF_USERS:
+    case CONF_MEMBERS:
         break;
     }
     return list_append(entry, conf, text, why);
@@ -372,6 +408,10 @@ void conf_value_format(const struct conf_entry *entry, const struct conf *conf, 
         return;
     case CONF_USERS:
         snprintf(text, size, "%u", ((const uint32_t *)at)[index]);
+        return;
+    case CONF_MEMBERS:
+        snprintf(text, size, "%s%u", ((const struct conf_member *)at)[index].group ? "@" : "",
+                 ((const struct conf_member *)at)[index].id);
         return;
     }
 }

@@ -22,6 +22,7 @@ enum conf_kind {
     CONF_BOOL,    /* bool: refuse, allow */
     CONF_NETS,    /* struct rqv_net[CONF_NETS_MAX] and its count */
     CONF_USERS,   /* uint32_t[CONF_NETS_MAX] and its count: names or numbers */
+    CONF_MEMBERS, /* struct conf_member[CONF_NETS_MAX] and its count: users, or groups with @ */
 };
 
 struct conf_entry {
@@ -43,7 +44,7 @@ extern const size_t conf_table_count;
 
 static inline int conf_is_list(const struct conf_entry *entry)
 {
-    return entry->kind == CONF_NETS || entry->kind == CONF_USERS;
+    return entry->kind == CONF_NETS || entry->kind == CONF_USERS || entry->kind == CONF_MEMBERS;
 }
 
 /* Sets a single value or appends to a list. 0, or -EINVAL with what is wrong and what would be right in

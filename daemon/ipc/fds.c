@@ -267,15 +267,20 @@ bool fds_busy(const struct fds *fds)
 
 /* ---- life ---- */
 
-void fds_init(struct fds *fds, struct loop *loop, int listener)
+void fds_init(struct fds *fds, struct loop *loop)
+{
+    memset(fds, 0, sizeof *fds);
+    fds->loop = loop;
+    fds->mail = (struct loop_mail){.fn = on_mail, .owner = fds};
+    rqv_list_init(&fds->waiting);
+}
+
+void fds_listens(struct fds *fds, int listener)
 {
     int off = 0;
 
-    memset(fds, 0, sizeof *fds);
-    fds->loop = loop;
-    fds->loose = setsockopt(listener, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off) < 0;
-    fds->mail = (struct loop_mail){.fn = on_mail, .owner = fds};
-    rqv_list_init(&fds->waiting);
+    if (setsockopt(listener, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off) < 0)
+        fds->loose = true;
 }
 
 /* A mail that is on its way finds nothing to do; it must not be sent a second time. */

@@ -26,9 +26,10 @@ struct fds {
     struct loop_mail mail;     /* the thread has a hold of its own on them */
 };
 
-void fds_init(struct fds *fds, struct loop *loop, int listener);
+void fds_init(struct fds *fds, struct loop *loop);
 void fds_done(struct fds *fds); /* nothing waits any more, and no thread will come back to the loop */
 
+void fds_listens(struct fds *fds, int listener); /* for each listening socket, before it accepts */
 /* For a socket that was accepted just now. */
 void fds_accepted(const struct fds *fds, int fd);
 /* As recv() without waiting; -1 with EPROTO where descriptors are among what came: nothing is read then. */

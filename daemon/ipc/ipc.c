@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ipc - the listener: where the socket comes from, who may connect, and how it all ends. */
+/* ipc - see ipc.h: start, memory, drain and end. The sockets themselves are listener.c's. */
 #include "daemon/ipc/ipc.h"
 
 #include "daemon/base/log.h"
@@ -11,116 +11,26 @@
 
 #include <reqivo/error.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#define BACKLOG        4096
-#define ACCEPTS        64     /* a turn */
-#define ACCEPT_REST_US 100000 /* after EMFILE and its like */
-#define FDS_REST_US    1000   /* while refused sockets that hold descriptors are being closed */
-#define SILENT_PER_UID 256    /* connections without HELLO: security.md B9-2, design.md 8 */
-#define DRAIN_STEP_US  20000
-#define HUNGRY_US      20000
-#define HUNGRY_TURNS   64 /* of hungry peers, in one of the loop */
-#define HUNGRY_TICKS   25 /* without memory for so long: a request that only waits must go */
-#define RELIEVE_LOOKS  64 /* at bodies, before one of them goes */
+#define DRAIN_STEP_US 20000
+#define HUNGRY_US     20000
+#define HUNGRY_TURNS  64 /* of hungry peers, in one of the loop */
+#define HUNGRY_TICKS  25 /* without memory for so long: a request that only waits must go */
+#define RELIEVE_LOOKS 64 /* at bodies, before one of them goes */
 
-/* ---- the socket ---- */
+/* The control socket's own reserve. Its descriptors are among those of ACCOUNTS_FD_RESERVE. */
+#define CONTROL_PEERS      32
+#define CONTROL_PEERS_UID  8
+#define CONTROL_MEMORY     4194304
+#define CONTROL_MEMORY_UID 1048576
+#define CONTROL_KEPT       4 /* one part of so many is for root and the daemon's own user */
 
-/* One socket from the service manager, or none. */
-static int socket_inherited(char *why, size_t why_size)
-{
-    int n = sd_listen_fds(1);
-
-    if (n < 0 || n > 1) {
-        snprintf(why, why_size, "the service manager passed %d sockets; exactly one is expected", n);
-        return -EINVAL;
-    }
-    if (n == 0)
-        return -ENOENT;
-    if (sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0) {
-        snprintf(why, why_size, "the socket that was passed is not a listening UNIX stream socket");
-        return -EINVAL;
-    }
-    int flags = fcntl(SD_LISTEN_FDS_START, F_GETFL);
-    if (flags < 0 || fcntl(SD_LISTEN_FDS_START, F_SETFL, flags | O_NONBLOCK) < 0)
-        return -errno;
-    return SD_LISTEN_FDS_START;
-}
-
-/* A socket file whose daemon is gone is in the way; one whose daemon answers is an error. */
-static int socket_clear(const struct sockaddr_un *sun, char *why, size_t why_size)
-{
-    struct stat st;
-
-    if (lstat(sun->sun_path, &st) < 0)
-        return 0;
-    if (!S_ISSOCK(st.st_mode)) {
-        snprintf(why, why_size, "%s exists and is no socket", sun->sun_path);
-        return -EEXIST;
-    }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int rc = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)sun, sizeof *sun);
-    bool alive = rc == 0 || errno == EAGAIN;
-    if (fd >= 0)
-        close(fd);
-    if (alive) {
-        snprintf(why, why_size, "another daemon answers on %s", sun->sun_path);
-        return -EADDRINUSE;
-    }
-    unlink(sun->sun_path);
-    return 0;
-}
-
-/* The directories above the socket; what is missing is made with mode 0755 (system) or 0700 (user). */
-static void socket_make_dir(const char *path, bool user)
-{
-    char dir[108];
-    char *slash;
-
-    snprintf(dir, sizeof dir, "%s", path);
-    slash = strrchr(dir, '/');
-    if (!slash || slash == dir)
-        return;
-    *slash = '\0';
-    mode_t old = umask(0);
-    mkdir(dir, user ? 0700 : 0755);
-    umask(old);
-}
-
-static int socket_own(struct ipc *ipc, char *why, size_t why_size)
-{
-    const struct conf *conf = ipc->use.conf;
-    struct sockaddr_un sun = {.sun_family = AF_UNIX};
-
-    snprintf(sun.sun_path, sizeof sun.sun_path, "%s", conf->socket);
-    socket_make_dir(conf->socket, conf->user_instance);
-    int rc = socket_clear(&sun, why, why_size);
-    if (rc < 0)
-        return rc;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t old = umask(conf->user_instance ? 0177 : 0111);
-    rc = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&sun, sizeof sun);
-    umask(old);
-    if (rc < 0 || listen(fd, BACKLOG) < 0) {
-        rc = -errno;
-        snprintf(why, why_size, "%s: %s", conf->socket, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return rc;
-    }
-    snprintf(ipc->path, sizeof ipc->path, "%s", conf->socket);
-    return fd;
-}
+/* ---- who is silent ---- */
 
 static uid_t read_overflow_uid(void)
 {
@@ -133,22 +43,6 @@ static uid_t read_overflow_uid(void)
         fclose(file);
     }
     return uid;
-}
-
-/* ---- accepting ---- */
-
-/* A refused program hears why, if its socket takes one frame at once. */
-static void refuse(struct ipc *ipc, int fd, int code, const char *detail)
-{
-    struct rqv_goaway goaway = {.code = code, .detail = rqv_str_from(detail)};
-    struct rqv_buf out;
-
-    rqv_buf_init(&out, 1024);
-    if (rqv_wire_encode_goaway(&out, 0, &goaway) == 0)
-        (void)!send(fd, rqv_buf_head(&out), rqv_buf_len(&out), MSG_NOSIGNAL | MSG_DONTWAIT);
-    rqv_buf_done(&out);
-    ipc->refused++;
-    fds_close(&ipc->fds, fd, NULL);
 }
 
 static void arm_hello(struct ipc *ipc)
@@ -176,90 +70,10 @@ static void on_hello_due(void *owner)
     arm_hello(ipc);
 }
 
-/* Those that have not been read yet are not counted: a burst of programs is no crowd of silent ones. */
-static int check_silent(struct ipc *ipc, uid_t uid)
+void ipc_arm_hello(struct ipc *ipc)
 {
-    struct account *account;
-    int rc = account_get(ipc->use.accounts, uid, &account);
-
-    if (rc < 0)
-        return rc;
-    rc = account->silent >= SILENT_PER_UID ? REQIVO_E_LIMIT_PEERS : 0;
-    account_release(&account);
-    return rc;
-}
-
-static void welcome(struct ipc *ipc, int fd)
-{
-    struct ucred cred;
-    socklen_t len = sizeof cred;
-    struct peer *peer;
-
-    fds_accepted(&ipc->fds, fd);
-    /* Not to know who it is, is a refusal: security.md B9-1. */
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || len != sizeof cred) {
-        log_warning("a connection was refused: its user is not known: %s", strerror(errno));
-        refuse(ipc, fd, REQIVO_E_ACCESS_DENIED, "the kernel does not tell which user this is");
-        return;
-    }
-    if (cred.uid == ipc->overflow_uid || cred.uid == (uid_t)-1) {
-        log_warning("a connection was refused: its uid %u stands for all users that cannot be told apart",
-                    cred.uid);
-        refuse(ipc, fd, REQIVO_E_ACCESS_DENIED, "the kernel does not tell which user this is");
-        return;
-    }
-    int rc = check_silent(ipc, cred.uid);
-    if (rc < 0) {
-        refuse(ipc, fd, rc, "too many connections of this user have not said HELLO");
-        return;
-    }
-    rc = peer_new(ipc, fd, cred.uid, cred.pid, &peer);
-    if (rc < 0) {
-        refuse(ipc, fd, rc, rqv_err_text(rc));
-        return;
-    }
     if (ipc->hello.at_us == UINT64_MAX)
         arm_hello(ipc);
-}
-
-static void accept_rest(struct ipc *ipc, uint64_t us)
-{
-    loop_io_set(&ipc->accept, 0);
-    loop_timer_at(&ipc->accept_pause, loop_now_us(ipc->use.loop) + us);
-}
-
-/* No more than are served: who has not had a turn is as good in the backlog. */
-static void on_accept(void *owner, unsigned events)
-{
-    struct ipc *ipc = owner;
-
-    (void)events;
-    for (int n = 0; n < ACCEPTS && ipc->fresh < ACCEPTS; n++) {
-        if (fds_busy(&ipc->fds)) {
-            accept_rest(ipc, FDS_REST_US);
-            return;
-        }
-        int fd = accept4(ipc->accept.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        int why = errno;
-        if (fd >= 0) {
-            welcome(ipc, fd);
-            continue;
-        }
-        if (why == EMFILE || why == ENFILE || why == ENOMEM || why == ENOBUFS) {
-            log_error("accept: %s; resting for a moment", strerror(why));
-            accept_rest(ipc, ACCEPT_REST_US);
-        }
-        if (why != EINTR && why != ECONNABORTED)
-            return;
-    }
-}
-
-static void on_accept_again(void *owner)
-{
-    struct ipc *ipc = owner;
-
-    if (ipc->accept.fd >= 0)
-        loop_io_set(&ipc->accept, LOOP_READ);
 }
 
 /* ---- memory ---- */
@@ -369,30 +183,13 @@ static void on_drain(void *owner)
         loop_timer_at(&ipc->drain, loop_now_us(ipc->use.loop) + DRAIN_STEP_US);
 }
 
-static void listener_close(struct ipc *ipc)
-{
-    int fd = ipc->accept.fd;
-
-    if (fd < 0)
-        return;
-    loop_io_stop(&ipc->accept);
-    loop_timer_stop(&ipc->accept_pause);
-    /* The service manager keeps its own copy of the socket and its file: connects wait there for the next
-     * instance. */
-    if (ipc->activated) {
-        close(fd);
-        return;
-    }
-    unlink(ipc->path);
-    fds_close(&ipc->fds, fd, NULL); /* who waits there may have sent descriptors */
-}
-
 void ipc_drain(struct ipc *ipc)
 {
     if (ipc->draining)
         return;
     ipc->draining = true;
-    listener_close(ipc);
+    listener_close(&ipc->data);
+    listener_close(&ipc->control);
     rqv_list_for_each_safe (node, next, &ipc->peers) {
         struct peer *peer = RQV_LIST_OF(node, struct peer, node);
         if (peer->state == PEER_OPEN) /* who is silent gets HELLO first, when its own comes */
@@ -423,10 +220,14 @@ static void peer_end(struct peer *peer)
 
 void ipc_done(struct ipc *ipc)
 {
-    listener_close(ipc);
+    listener_close(&ipc->data);
+    listener_close(&ipc->control);
     rqv_list_for_each_safe (node, next, &ipc->peers)
         peer_end(RQV_LIST_OF(node, struct peer, node));
     fds_done(&ipc->fds);
+    loop_settle(ipc->use.loop);
+    accounts_done(&ipc->control_accounts);
+    queue_pool_done(&ipc->control_queues);
     loop_timer_stop(&ipc->hello);
     loop_timer_stop(&ipc->hungry);
     loop_timer_stop(&ipc->slow);
@@ -447,6 +248,40 @@ static size_t send_buffer_of(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) == 0 && size > 0 ? (size_t)size : 0;
 }
 
+static int control_accounts_start(struct ipc *ipc)
+{
+    struct accounts *all = &ipc->control_accounts;
+    int rc = accounts_init(all, ipc->use.loop, ipc->use.hash_key);
+
+    if (rc < 0)
+        return rc;
+    queue_pool_init(&ipc->control_queues, all);
+    memset(all->limit_uid, 0, sizeof all->limit_uid);
+    memset(all->limit_all, 0, sizeof all->limit_all);
+    all->limit_uid[ACCOUNT_PEERS] = CONTROL_PEERS_UID;
+    all->limit_all[ACCOUNT_PEERS] = CONTROL_PEERS;
+    all->limit_uid[ACCOUNT_MEMORY] = all->limit_uid[ACCOUNT_OWED] = CONTROL_MEMORY_UID;
+    all->limit_all[ACCOUNT_MEMORY] = all->limit_all[ACCOUNT_OWED] = CONTROL_MEMORY;
+    all->limit_uid[ACCOUNT_REQUESTS] = all->limit_all[ACCOUNT_REQUESTS] = CONTROL_PEERS;
+    all->kept = CONTROL_KEPT;
+    return 0;
+}
+
+/* Both sockets, each from the service manager or its own. That of programs comes last: who can connect there
+ * finds the other one, too. */
+static int listeners_start(struct ipc *ipc, char *why, size_t why_size)
+{
+    const struct conf *conf = ipc->use.conf;
+    struct inherited inherited;
+    int rc = listener_inherit(&inherited, why, why_size);
+
+    if (rc == 0)
+        rc = listener_start(&ipc->control, inherited.control, conf->control_socket, why, why_size);
+    if (rc == 0)
+        rc = listener_start(&ipc->data, inherited.data, conf->socket, why, why_size);
+    return rc;
+}
+
 int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_t why_size)
 {
     memset(ipc, 0, sizeof *ipc);
@@ -459,8 +294,6 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     rqv_map_init(&ipc->sessions, params->hash_key);
     rqv_map_init(&ipc->operations, params->hash_key);
     rqv_map_init(&ipc->pins, params->hash_key);
-    loop_io_init(&ipc->accept, params->loop, on_accept, ipc);
-    loop_timer_init(&ipc->accept_pause, params->loop, on_accept_again, ipc);
     loop_timer_init(&ipc->hello, params->loop, on_hello_due, ipc);
     loop_timer_init(&ipc->hungry, params->loop, on_hungry, ipc);
     slow_init(ipc);
@@ -468,14 +301,16 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     ipc->overflow_uid = read_overflow_uid();
     ipc->started_us = loop_now_us(params->loop);
     snprintf(why, why_size, "no socket could be made");
-    int fd = socket_inherited(why, why_size);
-    ipc->activated = fd >= 0;
-    if (fd == -ENOENT)
-        fd = socket_own(ipc, why, why_size);
-    if (fd < 0)
-        return fd;
-    fds_init(&ipc->fds, params->loop, fd);
-    ipc->send_buffer = send_buffer_of(fd);
-    loop_io_start(&ipc->accept, fd, LOOP_READ);
-    return 0;
+    int rc = control_accounts_start(ipc);
+    if (rc < 0)
+        return rc;
+    listener_init(&ipc->data, ipc, params->accounts);
+    listener_init(&ipc->control, ipc, &ipc->control_accounts);
+    fds_init(&ipc->fds, params->loop);
+    rc = listeners_start(ipc, why, why_size);
+    if (rc < 0)
+        ipc_done(ipc);
+    else
+        ipc->send_buffer = send_buffer_of(ipc->data.accept.fd);
+    return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ipc - the daemon's side of the local socket: the listener, the peers, what they share. One `struct ipc` for
- * the daemon.
+ * ipc - the daemon's side of the local sockets: the listeners, the peers, what they share. One `struct ipc`
+ * for the daemon.
  */
 #ifndef DAEMON_IPC_IPC_H
 #define DAEMON_IPC_IPC_H
@@ -11,7 +11,9 @@
 #include "daemon/base/account.h"
 #include "daemon/base/conf.h"
 #include "daemon/base/loop.h"
+#include "daemon/base/queue.h"
 #include "daemon/ipc/fds.h"
+#include "daemon/ipc/listener.h"
 #include "daemon/work/exchange.h"
 #include "daemon/work/wsession.h"
 
@@ -35,11 +37,12 @@ struct ipc_params {
 
 struct ipc {
     struct ipc_params use;
-    struct loop_io accept;
-    struct loop_timer accept_pause; /* after EMFILE and its like */
-    struct loop_timer hello;        /* the oldest peer that has not said HELLO */
-    struct loop_timer hungry;       /* the peer that has been hungry longest */
-    struct loop_timer slow;         /* the peer that has not read for longest */
+    struct listener data, control;
+    struct accounts control_accounts; /* of the control socket's peers */
+    struct queue_pool control_queues;
+    struct loop_timer hello;  /* the oldest peer that has not said HELLO */
+    struct loop_timer hungry; /* the peer that has been hungry longest */
+    struct loop_timer slow;   /* the peer that has not read for longest */
     struct loop_timer drain;
     struct rqv_list peers, silent; /* all; those without HELLO, oldest first */
     struct rqv_list hungry_peers;  /* for whose frames no memory is left, in order of their next turn */
@@ -55,22 +58,21 @@ struct ipc {
     struct rqv_map operations, pins;
     size_t send_buffer; /* of the kernel, for one peer */
     struct fds fds;
-    unsigned count;
-    unsigned fresh;     /* peers that have not had a turn yet */
+    unsigned count;     /* programs; the control socket's peers are not among them */
     uid_t overflow_uid; /* what the kernel says for a uid that it cannot map */
-    bool activated;     /* the socket is the service manager's: it stays when we go */
     bool draining;
-    char path[108];
+    uint64_t last_number; /* of a peer */
     uint64_t started_us, drain_until_us, accepted, refused, violations, slow_closed;
 };
 
-/* Takes the socket that the service manager passed, or makes one at conf->socket. 0 or -errno with one line
- * in `why`. */
+/* Takes the sockets that the service manager passed, or makes them at conf->socket and conf->control_socket.
+ * 0 or -errno with one line in `why`. */
 int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_t why_size);
 /* No new peer, no new request; what was not started is handed back by GOAWAY; the loop stops when the rest is
  * done or conf->drain_ms have passed. */
 void ipc_drain(struct ipc *ipc);
 void ipc_done(struct ipc *ipc);
+void ipc_arm_hello(struct ipc *ipc); /* there is a new silent peer */
 /* It gets another turn in a moment. */
 void ipc_hungry(struct ipc *ipc, struct peer *peer);
 

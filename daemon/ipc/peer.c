@@ -45,10 +45,11 @@ static void peer_reap(void *owner)
     free(owner);
 }
 
-int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_peer)
+int peer_new(struct listener *listener, int fd, uid_t uid, pid_t pid, struct peer **ret_peer)
 {
+    struct ipc *ipc = listener->ipc;
     struct account *account;
-    int rc = account_get(ipc->use.accounts, uid, &account);
+    int rc = account_get(listener->accounts, uid, &account);
 
     if (rc < 0)
         return rc;
@@ -61,10 +62,13 @@ int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_pe
         return rc < 0 ? rc : -ENOMEM;
     }
     peer->ipc = ipc;
+    peer->listener = listener;
+    peer->control = listener->control;
     peer->uid = uid;
     peer->pid = pid;
     peer->account = account;
-    peer->number = ++ipc->accepted;
+    peer->number = ++ipc->last_number;
+    ipc->accepted += !peer->control;
     peer->since_us = loop_now_us(ipc->use.loop);
     rqv_list_init(&peer->exchange_list);
     rqv_list_init(&peer->hungry_node);
@@ -77,9 +81,9 @@ int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_pe
     loop_task_init(&peer->flush, peer_flush, peer);
     rqv_list_append(&ipc->peers, &peer->node);
     rqv_list_append(&ipc->silent, &peer->silent_node);
-    ipc->count++;
+    ipc->count += !peer->control;
     peer->fresh = true;
-    ipc->fresh++;
+    listener->fresh++;
     loop_io_init(&peer->io, ipc->use.loop, peer_ready, peer);
     loop_io_start(&peer->io, fd, LOOP_READ);
     fair_queue(&peer->turn); /* the first flight is usually there already */
@@ -90,7 +94,7 @@ int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_pe
 /* Its first turn has come: another one may be accepted. */
 static void peer_served(struct peer *peer)
 {
-    peer->ipc->fresh -= peer->fresh;
+    peer->listener->fresh -= peer->fresh;
     peer->fresh = false;
 }
 
@@ -136,7 +140,7 @@ void peer_close(struct peer *peer, const char *why)
     queue_done(&peer->in);
     queue_done(&peer->out);
     rqv_list_remove(&peer->node);
-    peer->ipc->count--;
+    peer->ipc->count -= !peer->control;
     fds_close(&peer->ipc->fds, fd, peer->account);
     peer->account = NULL;
     loop_task_init(&peer->flush, peer_reap, peer); /* the last that it does */

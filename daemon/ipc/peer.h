@@ -33,6 +33,7 @@ enum peer_state { PEER_SILENT, PEER_OPEN, PEER_CLOSED };
 
 struct peer {
     struct ipc *ipc;
+    struct listener *listener; /* where it came in */
     struct account *account;
     struct rqv_list node; /* of ipc->peers */
     struct loop_io io;
@@ -73,10 +74,11 @@ struct peer {
     bool starved;        /* hungry for long: all but bodies is read in ACCOUNT_OWED, a turn's at a time */
     bool broken;         /* writing failed: closes at the end of the turn */
     bool takes_trailers; /* its HELLO says so */
+    bool control;        /* it came in by the control socket: it asks, and makes no requests */
 };
 
 /* Takes the fd on success. -ENOMEM or a limit. */
-int peer_new(struct ipc *ipc, int fd, uid_t uid, pid_t pid, struct peer **ret_peer);
+int peer_new(struct listener *listener, int fd, uid_t uid, pid_t pid, struct peer **ret_peer);
 void peer_close(struct peer *peer, const char *why);
 void peer_heard(struct peer *peer); /* it is no longer one of the silent ones */
 void peer_goaway(struct peer *peer, int code, const char *detail); /* lists and ends what was not started */

@@ -38,7 +38,7 @@ static bool on_hello(struct peer *peer, struct rqv_str payload)
         .magic = RQV_WIRE_MAGIC,
         .version = RQV_WIRE_VERSION,
         .version_min = RQV_WIRE_VERSION_MIN,
-        .caps = RQV_CAP_TRAILERS | RQV_CAP_QUERY | RQV_CAP_WEBSOCKET,
+        .caps = peer->control ? RQV_CAP_QUERY : RQV_CAP_TRAILERS | RQV_CAP_QUERY | RQV_CAP_WEBSOCKET,
         .instance = peer->ipc->use.instance,
         .credit = RQV_WIRE_CREDIT_INITIAL,
         .name = RQV_STR("reqivod/" PACKAGE_VERSION),
@@ -281,10 +281,32 @@ static bool on_websocket(struct peer *peer, const struct rqv_frame_header *heade
     return why ? fault(peer, why) : true;
 }
 
+/* What makes requests has no place on the control socket; its DATA and CANCEL are late and harmless. */
+static bool is_misplaced(const struct peer *peer, const struct rqv_frame_header *header)
+{
+    return peer->control && (header->type == RQV_WIRE_REQUEST || header->type == RQV_WIRE_TRUST ||
+                             header->type == RQV_WIRE_WS_OPEN);
+}
+
+static bool on_misplaced(struct peer *peer, const struct rqv_frame_header *header)
+{
+    struct rqv_err err = {0};
+
+    if (!take_id(peer, header->id))
+        return false;
+    rqv_err_set(&err, REQIVO_E_ACCESS_DENIED, REQIVO_PHASE_IPC,
+                "this is the control socket, which takes no requests: they go to %s",
+                peer->ipc->use.conf->socket);
+    refuse(peer, header->id, &err);
+    return true;
+}
+
 bool peer_frame(struct peer *peer, const struct rqv_frame_header *header, struct rqv_str payload)
 {
     if (peer->state == PEER_SILENT && header->type != RQV_WIRE_HELLO)
         return fault(peer, "the first frame must be HELLO");
+    if (is_misplaced(peer, header))
+        return on_misplaced(peer, header);
     switch ((enum rqv_wire_type)header->type) {
     case RQV_WIRE_HELLO:
         return peer->state == PEER_SILENT ? on_hello(peer, payload) : fault(peer, "a second HELLO");

@@ -3,6 +3,7 @@
 #include "daemon/ipc/peer_operate.h"
 
 #include "common/uninit.h"
+#include "daemon/ipc/access.h"
 #include "daemon/ipc/peer_pools.h"
 
 #include <reqivo/error.h>
@@ -198,13 +199,18 @@ const char *peer_operate(struct peer *peer, uint64_t id, struct rqv_str payload)
 
     if (rqv_wire_decode_operation(payload, &operation, &why) < 0)
         return why;
+    struct rqv_err err = {0};
+    if (access_operation(peer, operation.verb, &err) < 0) {
+        operate_done(&call, &err);
+        return NULL;
+    }
     operate_fn fn = verb_function(operation.verb);
     int rc = account_charge(peer->account, ACCOUNT_REQUESTS, 1);
     bool over = true;
     if (rc < 0)
         fail(&call, rc, "the user has too many requests in flight");
     else if (!fn)
-        fail(&call, -EINVAL, "this daemon knows no such verb");
+        fail(&call, REQIVO_E_INTERNAL, "a verb that is allowed has no function");
     else if (peer->ipc->draining)
         fail(&call, REQIVO_E_SHUTDOWN, "the daemon is shutting down");
     else

@@ -3,6 +3,7 @@
  * queue is full; what no memory is left for ends the answer with the limit's code. */
 #include "daemon/ipc/query.h"
 
+#include "daemon/ipc/access.h"
 #include "daemon/work/row.h"
 
 #include "config.h"
@@ -20,6 +21,7 @@
 /* A list that is being sent. */
 struct query {
     struct roll *roll;
+    struct account *account; /* whose it is: a reference; NULL: that of all */
     struct roll_node place;
     uint64_t id;
     uint16_t verb;
@@ -40,14 +42,15 @@ static int row_send(struct peer *peer, uint64_t id, struct row *row)
     return rc;
 }
 
-static bool sees_all(const struct peer *peer)
+/* What the programs of the peer's user hold. */
+static void account_row(struct row *row, const struct peer *peer)
 {
-    return peer->uid == 0 || peer->uid == geteuid();
-}
+    static const struct account none;
+    const struct account *account = account_find(peer->ipc->use.accounts, peer->uid);
 
-static void account_row(struct row *row, const struct account *account)
-{
-    row_count(row, "uid", account->uid);
+    if (!account)
+        account = &none;
+    row_count(row, "uid", peer->uid);
     row_count(row, "programs", account->used[ACCOUNT_PEERS]);
     row_count(row, "requests", account->used[ACCOUNT_REQUESTS]);
     row_count(row, "connections", account->used[ACCOUNT_CONNS]);
@@ -90,8 +93,8 @@ static int answer_status(struct peer *peer, uint64_t id)
     row_count(&row, "uptime_s", (loop_now_us(ipc->use.loop) - ipc->started_us) / 1000000);
     row_add(&row, "state", "%s", ipc->draining ? "draining" : "running");
     row_add(&row, "instance", "%s", ipc->use.conf->user_instance ? "user" : "system");
-    account_row(&row, peer->account);
-    if (sees_all(peer))
+    account_row(&row, peer);
+    if (access_sees_all(peer))
         daemon_row(&row, ipc);
     int rc = peer_room_owed(peer, row_size(&row)); /* however full the daemon is */
     return rc < 0 ? rc : row_send(peer, id, &row);
@@ -170,13 +173,11 @@ static int query_rows(struct peer *peer, struct query *query)
     return 0;
 }
 
-static void answer_end(struct peer *peer, uint64_t id, int code)
+static void answer_end(struct peer *peer, uint64_t id, int code, const char *detail)
 {
     struct rqv_done done = {.sent = REQIVO_SENT_YES, .code = code};
 
-    done.detail = rqv_str_from(code == REQIVO_E_VERSION ? "this daemon does not know that query"
-                               : code < 0               ? rqv_err_text(code)
-                                                        : "");
+    done.detail = rqv_str_from(code < 0 && !*detail ? rqv_err_text(code) : detail);
     peer_done(peer, id, &done);
 }
 
@@ -193,7 +194,7 @@ void query_end(struct peer *peer, int code)
     uint64_t id = peer->query->id;
 
     query_drop(peer);
-    answer_end(peer, id, code);
+    answer_end(peer, id, code, "");
 }
 
 void query_drop(struct peer *peer)
@@ -203,6 +204,7 @@ void query_drop(struct peer *peer)
     if (!query)
         return;
     roll_close(&query->place);
+    account_release(&query->account);
     account_refund(peer->account, ACCOUNT_MEMORY, sizeof *query);
     peer->query = NULL;
     free(query);
@@ -211,6 +213,12 @@ void query_drop(struct peer *peer)
 static int rows_begin(struct peer *peer, uint64_t id, uint16_t verb)
 {
     enum account_roll kind = verb == RQV_QUERY_POOLS ? ROLL_POOLS : ROLL_WEBSOCKETS;
+    struct accounts *all = peer->ipc->use.accounts;
+    struct account *account = account_find(all, peer->uid);
+    bool sees_all = access_sees_all(peer);
+
+    if (!sees_all && !account)
+        return 0;
     int rc = account_charge(peer->account, ACCOUNT_MEMORY, sizeof(struct query));
 
     if (rc < 0)
@@ -222,7 +230,13 @@ static int rows_begin(struct peer *peer, uint64_t id, uint16_t verb)
     }
     query->id = id;
     query->verb = verb;
-    query->roll = sees_all(peer) ? &peer->account->all->rolls[kind] : &peer->account->rolls[kind];
+    query->account = NULL;
+    query->roll = &all->rolls[kind];
+    if (!sees_all) {
+        query->account = account;
+        account->refs++;
+        query->roll = &account->rolls[kind];
+    }
     roll_open(query->roll, &query->place);
     peer->query = query;
     return 0;
@@ -230,14 +244,11 @@ static int rows_begin(struct peer *peer, uint64_t id, uint16_t verb)
 
 void query_begin(struct peer *peer, uint64_t id, uint16_t verb)
 {
-    int rc;
+    struct rqv_err err = {0};
+    int rc = access_query(peer, verb, &err);
 
-    if (verb == RQV_QUERY_STATUS)
-        rc = answer_status(peer, id);
-    else if (verb == RQV_QUERY_POOLS || verb == RQV_QUERY_WEBSOCKETS)
-        rc = rows_begin(peer, id, verb);
-    else
-        rc = REQIVO_E_VERSION;
+    if (rc == 0)
+        rc = verb == RQV_QUERY_STATUS ? answer_status(peer, id) : rows_begin(peer, id, verb);
     if (!peer->query)
-        answer_end(peer, id, rc);
+        answer_end(peer, id, rc, err.detail);
 }

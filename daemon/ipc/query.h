@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * query - answers of reqivoctl's verbs as rows of names and values. A user sees what is his; root and the
- * daemon's own user see all. A list is sent over many turns, the newest first: while it is under way
- * (peer->query), no further frame of that peer is looked at.
+ * query - answers of reqivoctl's verbs as rows of names and values. Who sees what: access.h. A list is sent
+ * over many turns, the newest first: while it is under way (peer->query), no further frame of that peer is
+ * looked at.
  */
 #ifndef DAEMON_IPC_QUERY_H
 #define DAEMON_IPC_QUERY_H

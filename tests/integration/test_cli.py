@@ -462,7 +462,7 @@ def no_daemon(world):
     rt.contains(done.stderr.decode(), path)
     done = rt.run([rt.program('reqivoctl'), 'status'], check=False, env=dict(os.environ, REQIVO_SOCKET=path))
     rt.equal(done.returncode, 100)
-    rt.contains(done.stderr.decode(), 'reqivoctl: (100) ')
+    rt.contains(done.stderr.decode(), f'reqivoctl: (100) {path}.control: ')
 
 
 def mute_daemon(world):
@@ -471,7 +471,7 @@ def mute_daemon(world):
     with socket.socket(socket.AF_UNIX) as mute:
         mute.bind(path)
         mute.listen(8)
-        done = rt.run([rt.program('reqivoctl'), '--socket', path, 'status'], check=False)
+        done = rt.run([rt.program('reqivoctl'), '--control', path, 'status'], check=False)
         rt.equal((done.returncode, done.stderr), (28, b'reqivoctl: (28) the daemon did not answer within 4 s\n'))
         start = time.monotonic()
         done = rt.run([rt.program('reqivo'), '--socket', path, '-m', '0.2', 'http://localhost/'], check=False)
@@ -493,8 +493,8 @@ def closed_socket(world):
             other.bind(path)
             other.listen(8)
             os.chmod(path, 0o600)
-            what = 'status' if name == 'reqivoctl' else 'http://localhost/'
-            done = rt.run([binary, '--socket', path, what], check=False, user=12001, group=12001, extra_groups=[])
+            what = ('--control', path, 'status') if name == 'reqivoctl' else ('--socket', path, 'http://localhost/')
+            done = rt.run([binary, *what], check=False, user=12001, group=12001, extra_groups=[])
         os.unlink(path)
         rt.equal(done.returncode, 100, done.stderr.decode())
         rt.contains(done.stderr.decode(), f'{name}: (100) ')

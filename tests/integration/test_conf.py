@@ -75,11 +75,11 @@ def values_of(setting, values):
     if ' to ' in values:
         found = re.search(r"out of range: take (.*)$", with_config(assignment(setting, huge), '--check-config').stderr, re.M)
     else:
-        wrong = '{%s}' % WRONG if values in ('addresses', 'users') else WRONG
+        wrong = '{%s}' % WRONG if values in ('addresses', 'users', 'members') else WRONG
         err = with_config(assignment(setting, wrong), '--check-config').stderr
         if not err.startswith(f'FILE:2: {setting}: '):
             return err
-        for kind, words in (('path', 'not an absolute path'), ('addresses', 'not an address or prefix'), ('users', 'there is no user')):
+        for kind, words in (('path', 'not an absolute path'), ('addresses', 'not an address or prefix'), ('members', 'groups have @'), ('users', 'there is no user')):
             if words in err:
                 return kind
         found = re.search(r'is none of (.*)$', err, re.M)
@@ -94,7 +94,8 @@ def rundir():
 def test_manual():
     manual, dump = manual_table(), reqivod('--dump-config', '--config', '/dev/null')
     dumped = dumped_table(dump.stdout)
-    dumped['socket'] = dumped.get('socket', '').replace(rundir(), '/run/reqivo')
+    for name in ('socket', 'control.socket'):
+        dumped[name] = dumped.get(name, '').replace(rundir(), '/run/reqivo')
     ok(dump.returncode == 0 and len(dumped) > 30, '--dump-config prints all settings', dump.stderr)
     ok(list(manual) == list(dumped), 'the manual lists the same settings in the same order',
        f'manual only: {set(manual) - set(dumped)}\nprogram only: {set(dumped) - set(manual)}')

@@ -76,6 +76,7 @@ def main():
         daemon, origin, other = rt.Reqivod(place, conf=CONF), odd.OddOrigin(place), odd.OddOrigin(place)
         os.chmod(os.path.dirname(daemon.socket), 0o755)
         os.chmod(daemon.socket, 0o666)
+        os.chmod(daemon.control, 0o666)
         hogs, running = [], []
 
         def fill():
@@ -124,7 +125,7 @@ def main():
             def clear():
                 books = drivers.gauge(daemon)
                 idle = [books[name] for name in ('all_requests', 'all_connections', 'pools')]
-                return idle == [0, 0, 0] and books['all_programs'] == 1 and books['all_memory'] <= 32768
+                return idle == [0, 0, 0] and books['all_programs'] == 0 and books['all_memory'] <= 32768
 
             rt.poll('the books are clear', clear, 20 * drivers.SLOW)
 

@@ -59,6 +59,7 @@ def main():
         daemon = rt.Reqivod(place)
         os.chmod(os.path.dirname(daemon.socket), 0o755)
         os.chmod(daemon.socket, 0o666)
+        os.chmod(daemon.control, 0o666)
         origins = {'http': odd.OddOrigin(place), 'https': odd.OddOrigin(place, odd.server_context(certs, 'good'))}
         for scheme, origin in origins.items():
             programs = Programs(place, daemon, origin)
@@ -115,8 +116,12 @@ def main():
             """rule_b9_14: a user sees what is his."""
             ctl, _ = drivers.for_everybody(place, rt.program('reqivoctl'))
             done = rt.run([ctl, '--socket', daemon.socket, '--json', 'pools'], preexec_fn=become(ONE))
-            for pool in json.loads(done.stdout):
-                rt.equal(int(pool['uid']), ONE, 'the uid of a pool that was shown')
+            seen = {int(pool['uid']) for pool in json.loads(done.stdout)}
+            rt.equal(seen, {ONE}, 'the uids of the pools that a user is shown')
+            status = json.loads(rt.run([ctl, '--socket', daemon.socket, '--json', 'status'], preexec_fn=become(ONE)).stdout)
+            rt.equal((status['uid'], [name for name in status if name.startswith('all_')]), (ONE, []), 'the status of a user')
+            seen = {int(pool['uid']) for pool in json.loads(daemon.reqivoctl('--json', 'pools').stdout)}
+            assert {ONE, TWO} <= seen, f'root is shown the pools of {seen}'
 
         tap.case('rule_b9_14: a user sees no pool of another', figures)
         tap.case('no isolation violation was counted', lambda: rt.equal(drivers.gauge(daemon)['isolation_violations'], 0))

@@ -62,6 +62,7 @@ static inline struct world *world_open(void)
     snprintf(w.folder, sizeof w.folder, "/tmp/reqivo-peer-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(w.folder));
     snprintf(w.env.conf.socket, sizeof w.env.conf.socket, "%s/s", w.folder);
+    snprintf(w.env.conf.control_socket, sizeof w.env.conf.control_socket, "%s/s.control", w.folder);
     snprintf(w.url, sizeof w.url, "http://127.0.0.1:%u/", w.origin.port);
     struct ipc_params params = {.loop = w.env.loop,
                                 .conf = &w.env.conf,
@@ -97,7 +98,7 @@ static inline void world_close(struct world *w)
 
 /* ---- a program ---- */
 
-static inline struct client *client_open(struct world *w, uid_t uid)
+static inline struct client *client_come(struct world *w, struct listener *listener, uid_t uid)
 {
     struct client *c = &w->clients[w->count++];
     int fds[2];
@@ -106,8 +107,13 @@ static inline struct client *client_open(struct world *w, uid_t uid)
     c->fd = fds[0];
     rqv_buf_init(&c->in, 1 << 22);
     rqv_buf_init(&c->out, 1 << 24);
-    ck_assert_int_eq(peer_new(&w->ipc, fds[1], uid, 1, &c->peer), 0);
+    ck_assert_int_eq(peer_new(listener, fds[1], uid, 1, &c->peer), 0);
     return c;
+}
+
+static inline struct client *client_open(struct world *w, uid_t uid)
+{
+    return client_come(w, &w->ipc.data, uid);
 }
 
 static inline void put_hello(struct client *c)
@@ -214,6 +220,15 @@ static inline void until(struct world *w, struct client *c, const unsigned *coun
 static inline struct client *greeted(struct world *w, uid_t uid)
 {
     struct client *c = client_open(w, uid);
+
+    put_hello(c);
+    until(w, c, &c->hellos, 1);
+    return c;
+}
+
+static inline struct client *greeted_control(struct world *w, uid_t uid)
+{
+    struct client *c = client_come(w, &w->ipc.control, uid);
 
     put_hello(c);
     until(w, c, &c->hellos, 1);

@@ -335,6 +335,7 @@ class Reqivod:
         self.dir = place.fresh('reqivod')
         os.makedirs(self.dir, mode=0o700)
         self.socket = os.path.join(self.dir, 'reqivo.sock')
+        self.control = os.path.join(self.dir, 'control.sock')
         self.conf = os.path.join(self.dir, 'reqivod.conf')
         self.log = os.path.join(self.dir, 'log')
         with open(self.conf, 'w', encoding='utf-8') as file:
@@ -376,8 +377,9 @@ class Reqivod:
         """Runs `reqivo ARGS` through this daemon: CompletedProcess with bytes."""
         return run([program('reqivo'), '--socket', self.socket, *args], check=False, **options)
 
-    def reqivoctl(self, *args):
-        return run([program('reqivoctl'), '--socket', self.socket, *args], check=False)
+    def reqivoctl(self, *args, **options):
+        """Asks it through its control socket, which lies beside the other one."""
+        return run([program('reqivoctl'), '--socket', self.socket, *args], check=False, **options)
 
 
 class Nginx:

@@ -197,7 +197,7 @@ tests_unit_test_url_resolve_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
 
 # daemon/base/queue, daemon/upstream, daemon/work, daemon/ipc
 upstream_tests = tests/unit/test_exchange tests/unit/test_exchange_decode tests/unit/test_exchange_end tests/unit/test_exchange_hop \
-	tests/unit/test_exchange_session tests/unit/test_key tests/unit/test_peer \
+	tests/unit/test_exchange_session tests/unit/test_key tests/unit/test_control tests/unit/test_peer \
 	tests/unit/test_peer_memory tests/unit/test_peer_operate tests/unit/test_pool tests/unit/test_pool_fair tests/unit/test_queue \
 	tests/unit/test_peer_limits tests/unit/test_peer_slow tests/unit/test_pin tests/unit/test_waitq
 mini_origin_sources = tests/lib/mini_origin.c tests/lib/mini_origin.h tests/unit/unit.h
@@ -220,6 +220,8 @@ tests_unit_test_key_SOURCES = tests/unit/test_key.c tests/unit/unit.h
 tests_unit_test_key_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_peer_operate_SOURCES = tests/unit/test_peer_operate.c tests/lib/mini_program.h $(mini_origin_sources)
 tests_unit_test_peer_operate_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_control_SOURCES = tests/unit/test_control.c tests/lib/mini_program.h $(mini_origin_sources)
+tests_unit_test_control_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_peer_SOURCES = tests/unit/test_peer.c tests/lib/mini_program.h $(mini_origin_sources)
 tests_unit_test_peer_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_peer_memory_SOURCES = tests/unit/test_peer_memory.c tests/lib/mini_program.h $(mini_origin_sources)

@@ -209,19 +209,19 @@ START_TEST(rule_b10_2_totals_follow_the_descriptors)
     struct conf conf;
 
     conf_defaults(&conf);
-    limits_of(&conf, 65536, 32736, 32736, true);
+    limits_of(&conf, 65536, 32712, 32712, true);
     ck_assert_uint_eq(all.limit_uid[ACCOUNT_MEMORY], 64u << 20);
     ck_assert_uint_eq(all.limit_all[ACCOUNT_REQUESTS], 32768);
-    limits_of(&conf, 1064, 500, 500, true);
+    limits_of(&conf, 1112, 500, 500, true);
     limits_of(&conf, 10, 8, 8, true);
     conf.peers_total = 900;
-    limits_of(&conf, 1064, 875, 125, false);
+    limits_of(&conf, 1112, 875, 125, false);
     conf.peers_total = 800;
-    limits_of(&conf, 1064, 800, 200, true);
+    limits_of(&conf, 1112, 800, 200, true);
     conf.connections_total = 300;
-    limits_of(&conf, 1064, 800, 200, false);
+    limits_of(&conf, 1112, 800, 200, false);
     conf.peers_total = 0;
-    limits_of(&conf, 1064, 700, 300, true);
+    limits_of(&conf, 1112, 700, 300, true);
 }
 END_TEST
 

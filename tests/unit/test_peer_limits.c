@@ -45,7 +45,7 @@ static unsigned rows_of_turns(struct world *w, struct client *c, const unsigned 
 {
     unsigned most = 0;
 
-    w->env.accounts.budget = 1;
+    w->env.accounts.budget = w->ipc.control_accounts.budget = 1;
     for (unsigned turns = 0; turns < POOLS && *counter < least; turns++) {
         unsigned before = c->infos;
         one_turn(w);
@@ -95,7 +95,7 @@ END_TEST
 START_TEST(rule_b10_1_a_list_of_all_is_sent_in_pieces)
 {
     struct world *w = world_open();
-    struct client *all = greeted(w, geteuid()), *mine = greeted(w, 1001), *none = greeted(w, 1002);
+    struct client *all = greeted_control(w, geteuid()), *mine = greeted(w, 1001), *none = greeted(w, 1002);
     struct pool *pools[POOLS];
     struct account *other;
 
@@ -300,7 +300,7 @@ START_TEST(rule_b9_11_a_refused_one_holds_up_nobody)
     int on = 1, sinks[40];
 
     w->ipc.fds.loose = true;
-    (void)setsockopt(w->ipc.accept.fd, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof on);
+    (void)setsockopt(w->ipc.data.accept.fd, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof on);
     w->env.accounts.limit_all[ACCOUNT_PEERS] = _i == 0 ? 0 : 100;
     for (int i = 0; i < 40; i++) {
         w->clients[i].fd = knock(w);
@@ -504,7 +504,7 @@ START_TEST(rule_b9_2_a_burst_is_not_silent)
     }
     for (unsigned turns = 0; turns < 3 * BURST; turns++) {
         one_turn(w);
-        ck_assert_uint_le(w->ipc.fresh, 64);
+        ck_assert_uint_le(w->ipc.data.fresh, 64);
     }
     for (unsigned i = 0; i < BURST; i++)
         until(w, &w->clients[i], &w->clients[i].hellos, 1);
@@ -542,7 +542,7 @@ START_TEST(rule_b9_2_the_silent_are_counted)
     ck_assert_int_eq(account_get(&w->env.accounts, geteuid(), &account), 0);
     ck_assert_uint_eq(account->silent, 0);
     account_release(&account);
-    ck_assert_uint_eq(w->ipc.fresh, 0);
+    ck_assert_uint_eq(w->ipc.data.fresh, 0);
     world_close(w);
 }
 END_TEST

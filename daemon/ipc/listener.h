@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * listener - one of the daemon's two sockets: that of programs, and the control socket beside it, which has
+ * peers and memory of its own (`accounts`), so that it answers when the other one is at its limits. Where a
+ * socket comes from, who may connect, and its end.
+ */
+#ifndef DAEMON_IPC_LISTENER_H
+#define DAEMON_IPC_LISTENER_H
+
+#include "daemon/base/account.h"
+#include "daemon/base/loop.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ipc;
+
+struct listener {
+    struct ipc *ipc;
+    struct accounts *accounts; /* what its peers are charged to */
+    struct loop_io accept;
+    struct loop_timer pause; /* after EMFILE and its like */
+    unsigned fresh;          /* peers that have not had a turn yet */
+    bool control;
+    bool activated; /* the socket is the service manager's: it stays when we go */
+    char path[108];
+};
+
+/* The listening sockets that the service manager has passed. One of the name "control" is the control
+ * socket's, the other one that of programs, whatever its name. */
+struct inherited {
+    int data, control; /* -1: none */
+};
+/* 0, or -errno with one line in `why`: more than one of a kind, or no listening UNIX stream socket. */
+int listener_inherit(struct inherited *ret_inherited, char *why, size_t why_size);
+
+void listener_init(struct listener *listener, struct ipc *ipc, struct accounts *accounts);
+/* Takes `fd`, or makes a socket at `path` where it is -1. 0, or -errno with one line in `why`. */
+int listener_start(struct listener *listener, int fd, const char *path, char *why, size_t why_size);
+void listener_close(struct listener *listener); /* harmless when it is closed */
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* test_control - the control socket: what it answers and to whom, that it takes no requests, and that it has
+ * a reserve of its own. Users are made up; the one who runs the tests is an admin by being the daemon's own.
+ */
+#include "tests/lib/mini_program.h"
+#include "tests/unit/unit.h"
+
+static void ask(struct client *c, uint64_t id, uint16_t verb)
+{
+    ck_assert_int_eq(rqv_wire_encode_query(&c->out, id, verb), 0);
+}
+
+static int answer_to(struct world *w, struct client *c, uint64_t id, uint16_t verb)
+{
+    unsigned dones = c->dones;
+
+    c->infos = 0;
+    ask(c, id, verb);
+    until(w, c, &c->dones, dones + 1);
+    return c->code;
+}
+
+static int operate(struct world *w, struct client *c, uint64_t id, uint16_t verb)
+{
+    static struct rqv_operation operation;
+    unsigned dones = c->dones;
+
+    memset(&operation, 0, sizeof operation);
+    operation.verb = verb;
+    operation.head.method = RQV_STR("GET");
+    operation.head.url = rqv_str_from(w->url);
+    ck_assert_int_eq(rqv_wire_encode_operation(&c->out, id, &operation), 0);
+    until(w, c, &c->dones, dones + 1);
+    return c->code;
+}
+
+/* ---- who sees what ---- */
+
+/* security.md B9-14: one pool of each of two users; each user sees his own, an admin sees both, and only by
+ * the control socket. */
+START_TEST(rule_b9_14_who_sees_what)
+{
+    struct world *w = world_open();
+    struct client *one = greeted(w, 1001), *two = greeted(w, 1002);
+    struct client *data = greeted(w, geteuid());
+    struct client *control_one = greeted_control(w, 1001), *stranger = greeted_control(w, 1003);
+    struct client *admin = greeted_control(w, geteuid()), *root = greeted_control(w, 0);
+
+    put_request(w, one, 1, 0);
+    put_request(w, two, 1, 0);
+    until(w, one, &one->dones, 1);
+    until(w, two, &two->dones, 1);
+    ck_assert_int_eq(answer_to(w, one, 2, RQV_QUERY_POOLS), 0);
+    ck_assert_uint_eq(one->infos, 1);
+    ck_assert_int_eq(answer_to(w, data, 1, RQV_QUERY_POOLS), 0);
+    ck_assert_uint_eq(data->infos, 0);
+    ck_assert_int_eq(answer_to(w, control_one, 1, RQV_QUERY_POOLS), 0);
+    ck_assert_uint_eq(control_one->infos, 1);
+    ck_assert_int_eq(answer_to(w, stranger, 1, RQV_QUERY_POOLS), 0);
+    ck_assert_uint_eq(stranger->infos, 0);
+    ck_assert_int_eq(answer_to(w, admin, 1, RQV_QUERY_POOLS), 0);
+    ck_assert_uint_eq(admin->infos, 2);
+    ck_assert_int_eq(answer_to(w, root, 1, RQV_QUERY_POOLS), 0);
+    ck_assert_uint_eq(root->infos, 2);
+    ck_assert_ptr_null(account_find(&w->env.accounts, 1003)); /* who asks costs the data side nothing */
+    world_close(w);
+}
+END_TEST
+
+START_TEST(admins_are_named_by_user_and_group)
+{
+    struct world *w = world_open();
+    struct client *one = greeted(w, 1001);
+    struct client *user = greeted_control(w, 1002), *group = greeted_control(w, 1003);
+
+    put_request(w, one, 1, 0);
+    until(w, one, &one->dones, 1);
+    w->env.conf.admins[0] = (struct conf_member){.id = 1002};
+    w->env.conf.admin_count = 1;
+    answer_to(w, user, 1, RQV_QUERY_POOLS);
+    ck_assert_uint_eq(user->infos, 1);
+    answer_to(w, group, 1, RQV_QUERY_POOLS);
+    ck_assert_uint_eq(group->infos, 0);
+    w->env.conf.admins[0] = (struct conf_member){.id = getegid() + 1, .group = true};
+    answer_to(w, group, 2, RQV_QUERY_POOLS);
+    ck_assert_uint_eq(group->infos, 0);
+    w->env.conf.admins[0].id = getegid(); /* the kernel tells the groups of this process */
+    answer_to(w, group, 3, RQV_QUERY_POOLS);
+    ck_assert_uint_eq(group->infos, 1);
+    answer_to(w, user, 2, RQV_QUERY_POOLS); /* each time anew */
+    ck_assert_uint_eq(user->infos, 1);
+    w->env.conf.admin_count = 0;
+    answer_to(w, user, 3, RQV_QUERY_POOLS);
+    ck_assert_uint_eq(user->infos, 0);
+    world_close(w);
+}
+END_TEST
+
+/* ---- no requests ---- */
+
+START_TEST(the_control_socket_takes_no_requests)
+{
+    static struct rqv_ws_open head;
+    struct world *w = world_open();
+    struct client *c = greeted_control(w, 1000);
+
+    put_request(w, c, 1, RQV_REQ_HAS_BODY | RQV_REQ_CHUNKED);
+    rqv_wire_encode_data(&c->out, 1, RQV_FLAG_END, RQV_STR("x"));
+    rqv_wire_encode_credit(&c->out, 1, 5);
+    rqv_wire_encode_empty(&c->out, RQV_WIRE_CANCEL, 1);
+    rqv_wire_encode_trust(&c->out, 2, 1);
+    rqv_wire_encode_data(&c->out, 2, RQV_FLAG_END, RQV_STR("x"));
+    head.url = rqv_str_from(w->url);
+    ck_assert_int_eq(rqv_wire_encode_ws_open(&c->out, 3, &head), 0);
+    until(w, c, &c->dones, 3);
+    ck_assert_int_eq(c->code, REQIVO_E_ACCESS_DENIED);
+    ck_assert_int_eq(operate(w, c, 4, RQV_OP_POOL_PREWARM), REQIVO_E_ACCESS_DENIED);
+    ck_assert_int_eq(operate(w, c, 5, RQV_OP_SESSION_OPEN), REQIVO_E_ACCESS_DENIED);
+    ck_assert_int_eq(answer_to(w, c, 6, RQV_QUERY_STATUS), 0);
+    ck_assert_int_eq(answer_to(w, c, 7, 9999), REQIVO_E_VERSION);
+    ck_assert_uint_eq(c->goaways + c->eof, 0);
+    ck_assert_uint_eq(w->origin.accepted, 0);
+    ck_assert_uint_eq(w->env.accounts.used[ACCOUNT_REQUESTS], 0);
+    world_close(w);
+}
+END_TEST
+
+/* ---- the reserve ---- */
+
+START_TEST(it_answers_when_programs_have_used_up_theirs)
+{
+    struct world *w = world_open();
+    struct client *c = greeted(w, 1000);
+    struct accounts *all = &w->env.accounts;
+
+    all->limit_all[ACCOUNT_MEMORY] = all->used[ACCOUNT_MEMORY];
+    all->limit_all[ACCOUNT_OWED] = all->used[ACCOUNT_OWED];
+    all->limit_all[ACCOUNT_PEERS] = all->used[ACCOUNT_PEERS];
+    all->limit_all[ACCOUNT_REQUESTS] = 0;
+    struct client *control = greeted_control(w, 1000);
+    ck_assert_int_eq(answer_to(w, control, 1, RQV_QUERY_STATUS), 0);
+    ck_assert_uint_eq(control->infos, 1);
+    ck_assert_int_eq(answer_to(w, control, 2, RQV_QUERY_POOLS), 0);
+    ck_assert_uint_eq(c->eof, 0);
+    world_close(w);
+}
+END_TEST
+
+/* Eight of a user, of which no more than he leaves; some for the daemon's own user; all are given back. */
+START_TEST(it_has_limits_of_its_own)
+{
+    struct world *w = world_open();
+    struct accounts *all = &w->ipc.control_accounts;
+    unsigned strangers = 0;
+    struct peer *peer;
+    int fds[2];
+
+    for (uid_t uid = 2000; uid < 2010; uid++)
+        for (int i = 0; i < 10; i++) {
+            ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+            int rc = peer_new(&w->ipc.control, fds[1], uid, 1, &peer);
+            strangers += rc == 0;
+            ck_assert_int_eq(rc, rc == 0 ? 0 : REQIVO_E_LIMIT_PEERS);
+            if (rc < 0) {
+                close(fds[0]);
+                close(fds[1]);
+            }
+        }
+    ck_assert_uint_ge(strangers, 16);
+    ck_assert_uint_le(strangers, 24);
+    struct client *own = greeted_control(w, geteuid());
+    ck_assert_int_eq(answer_to(w, own, 1, RQV_QUERY_STATUS), 0);
+    ck_assert_uint_eq(w->env.accounts.used[ACCOUNT_PEERS], 0);
+    ck_assert_uint_eq(all->used[ACCOUNT_PEERS], strangers + 1);
+    world_close(w);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("control");
+
+    UNIT_TCASE(s, "access", rule_b9_14_who_sees_what, admins_are_named_by_user_and_group,
+               the_control_socket_takes_no_requests);
+    UNIT_TCASE(s, "reserve", it_answers_when_programs_have_used_up_theirs, it_has_limits_of_its_own);
+    return s;
+}
+
+UNIT_MAIN(suite)
