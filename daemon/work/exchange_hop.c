@@ -119,12 +119,24 @@ static void turn_body(struct exchange *x)
     x->body_gone = false;
 }
 
+/* Within the origin an acquired connection goes on: all answers so far came over it, so nothing is dialled
+ * that the narrower zones after a public address would have to judge, and its key is the one of the first
+ * request. Elsewhere it is left for good, and what follows is that of any request. */
+static void keep_or_leave_pin(struct exchange *x)
+{
+    if (x->redirect->chain.left)
+        pin_leave(&x->turn);
+    else if (x->turn.pin)
+        x->target.public_only = false;
+}
+
 static enum answer aim_again(struct exchange *x, const struct rqv_request_head *given)
 {
     struct rqv_err err = {0};
 
     begin_anew(x);
     int rc = redirect_aim(x->redirect, given, &x->target, &x->head, &err);
+    keep_or_leave_pin(x);
     x->waiter.once = !x->target.idempotent;
     x->body_kept = false;
     return rc < 0 ? exchange_fail(x, &err) : NEXT; /* NEXT: the step behind STEP_HOP is the first */

@@ -2,7 +2,8 @@
 /*
  * pin - one connection that a program has acquired for a series of requests. Those that name it take turns,
  * first come first served; between two of them it is watched as an idle one is, but in no idle list, and it
- * counts as leased. Never another connection, never a repeat: once it is gone all turns fail.
+ * counts as leased. Never another connection, never a repeat: once it is gone all turns fail. A turn lasts as
+ * long as redirects stay within the origin; one that leads elsewhere ends it (exchange_hop.c).
  *
  *   ACQUIRING -> HELD -> LOST (closed by the server, broken by a request, or never got)
  *

@@ -39,7 +39,7 @@ driver_scripts = tests/integration/test_async.py tests/integration/test_cases.py
 	tests/integration/test_many.py tests/integration/test_nodaemon.py tests/integration/test_pools.py tests/integration/test_redirect.py \
 	tests/integration/test_service.py \
 	tests/integration/test_shares.py tests/integration/test_slow_reader.py tests/integration/test_uids.py \
-	tests/integration/test_wire_abuse.py
+	tests/integration/test_wire_abuse.py tests/integration/test_zones.py
 dist_check_SCRIPTS += $(driver_scripts)
 TESTS += $(driver_scripts)
 EXTRA_DIST += tests/integration/cases.py tests/integration/drivers.py tests/integration/hop_cases.py tests/integration/odd_origin.py

@@ -121,19 +121,22 @@ class Connection:
 
 
 class OddOrigin:
-    def __init__(self, place, context=None, before=None, port=0):
+    def __init__(self, place, context=None, before=None, port=0, address='127.0.0.1'):
         self.context, self.before = context, before  # before: reset, close, stall: instead of a TLS handshake or any answer
         self.answers, self.done = {}, {}
         self.lock = threading.Lock()
         self.log, self.accepted, self.open = [], 0, set()
         self.release = threading.Event()  # lets /wait answer
         self.stopping = False
-        self.listener = socket.create_server(('127.0.0.1', port), backlog=1024)
+        self.address = address
+        family = socket.AF_INET6 if ':' in address else socket.AF_INET
+        self.listener = socket.create_server((address, port), family=family, backlog=1024)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
         place.keep(self)
 
-    def url(self, path='/', host='127.0.0.1'):
+    def url(self, path='/', host=None):
+        host = host or (f'[{self.address}]' if ':' in self.address else self.address)
         return f'{"https" if self.context else "http"}://{host}:{self.port}{path}'
 
     def stop(self):

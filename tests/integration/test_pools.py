@@ -18,19 +18,19 @@ from test_wire_abuse import CANCEL, DATA, DONE, END, INFO, REQUEST, RESPONSE, Pe
 OPERATE = 21
 STATS, LIMIT, PREWARM, CLOSE_IDLE, ACQUIRE, RELEASE, INFORM = 6, 7, 8, 9, 10, 11, 13
 ERRORS = {'SESSION': -10109, 'CLOSED': -10205, 'CONNECT': -10202, 'HANDSHAKE': -10301, 'HOST': -10303, 'DENIED': -10901,
-          'URL': -10101, 'CANCELED': -11101, 'TOTAL': -10503, 'QUEUE': -10401, 'LIMIT': -11002}
+          'URL': -10101, 'CANCELED': -11101, 'TOTAL': -10503, 'QUEUE': -10401, 'LIMIT': -11002, 'REDIRECT': -10904}
 QUEUE, TOTAL = 0, 5
 TLS_1_2, TLS_1_3 = 2, 3
 
 
-def head(url, method=b'GET', fields=(), connection=0, route=b'', tls=(0, 0), flags=0, timeouts=None):
+def head(url, method=b'GET', fields=(), connection=0, route=b'', tls=(0, 0), flags=0, timeouts=None, redirects=0):
     """The payload of a REQUEST."""
     times = [0] * 6
     for which, ms in (timeouts or {}).items():
         times[which] = ms
     url = url.encode() if isinstance(url, str) else url
     packed = b''.join(struct.pack('<HH', len(n), len(v)) + n + v for n, v in fields)
-    fixed = struct.pack('<HHHHI6IQQQQHHBB', 74, len(method), len(url), len(fields), flags, *times, 0, 0, 0, connection, 0,
+    fixed = struct.pack('<HHHHI6IQQQQHHBB', 74, len(method), len(url), len(fields), flags, *times, 0, 0, 0, connection, redirects,
                         len(route), *tls)
     return fixed + method + url + route + packed
 

@@ -326,12 +326,13 @@ extendedKeyUsage = serverAuth
 
 
 class Reqivod:
-    """A private daemon. conf: text of reqivod.conf (None: loopback open). The socket answers when the constructor returns."""
+    """A private daemon. conf: text of reqivod.conf (None: loopback open). under: a program and its options that run it.
+    The socket answers when the constructor returns."""
 
     CONF = 'address_policy {\n    loopback = allow\n}\n'
 
-    def __init__(self, place, conf=None, args=(), env=None):
-        self.place, self.args, self.env = place, tuple(args), env
+    def __init__(self, place, conf=None, args=(), env=None, under=()):
+        self.place, self.args, self.env, self.under = place, tuple(args), env, tuple(under)
         self.dir = place.fresh('reqivod')
         os.makedirs(self.dir, mode=0o700)
         self.socket = os.path.join(self.dir, 'reqivo.sock')
@@ -349,7 +350,7 @@ class Reqivod:
         return self.process.pid
 
     def start(self):
-        argv = [program('reqivod'), '--socket', self.socket, '--config', self.conf, *self.args]
+        argv = [*self.under, program('reqivod'), '--socket', self.socket, '--config', self.conf, *self.args]
         env = dict(os.environ, **(self.env or {}))
         for name in ('NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID', 'JOURNAL_STREAM'):
             env.pop(name, None)

@@ -2,7 +2,7 @@
 /* test_pin - connections that are acquired for a series of requests, and what else is asked of a pool,
  * against an origin on the same loop. After each case every account is at zero (mini_env_close). */
 #include "daemon/work/operate.h"
-#include "tests/lib/mini_exchange.h"
+#include "tests/lib/mini_site.h"
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static void asked_done(struct operation *op, const struct rqv_err *err)
 
 static const struct operation_sink asked_sink = {asked_trust, asked_row, asked_done};
 
-static int ask(struct world *w, struct asked *asked, struct rqv_operation *operation, struct pin *pin)
+static int operate(struct world *w, struct asked *asked, struct rqv_operation *operation, struct pin *pin)
 {
     struct operation_params params = {.sink = &asked_sink,
                                       .owner = asked,
@@ -66,7 +66,7 @@ static void ask_until(struct world *w, struct asked *asked, uint16_t verb, uint3
 {
     struct rqv_operation operation = {.verb = verb, .value = value};
 
-    ck_assert_int_eq(ask(w, asked, &operation, NULL), 0);
+    ck_assert_int_eq(operate(w, asked, &operation, NULL), 0);
     mini_env_until(&w->env, &asked->done, 1);
 }
 
@@ -77,7 +77,7 @@ static struct pin *acquire(struct world *w)
     struct pin *pin;
 
     ck_assert_int_eq(pin_new(w->env.account, w->env.loop, &pin), 0);
-    ck_assert_int_eq(ask(w, &asked, &operation, pin), 0);
+    ck_assert_int_eq(operate(w, &asked, &operation, pin), 0);
     mini_env_until(&w->env, &asked.done, 1);
     ck_assert_int_eq(asked.err.code, 0);
     ck_assert_uint_eq(asked.rows, 1);
@@ -270,9 +270,105 @@ START_TEST(memory_is_charged_first)
     w->env.accounts.limit_uid[ACCOUNT_MEMORY] = 64;
     ck_assert_int_eq(pin_new(w->env.account, w->env.loop, &pin), REQIVO_E_LIMIT_MEMORY);
     ck_assert_ptr_null(pin);
-    ck_assert_int_eq(ask(w, &asked, &operation, NULL), REQIVO_E_LIMIT_MEMORY);
+    ck_assert_int_eq(operate(w, &asked, &operation, NULL), REQIVO_E_LIMIT_MEMORY);
     ck_assert_uint_eq(asked.done, 0);
     world_close(w);
+}
+END_TEST
+
+/* ---- redirects ---- */
+
+static const struct page redirects[] = {{"/a", "302 Found", "Location: /b\r\n"},
+                                        {"/away", "302 Found", "Location: http://127.0.0.1:%2/c\r\n"},
+                                        {"/c", "302 Found", "Location: http://127.0.0.1:%1/back\r\n"},
+                                        {NULL, NULL, NULL}};
+
+static struct exchange *follow_on(struct world *w, struct pin *pin, const char *path, struct seen *seen)
+{
+    ask(w, "GET", path);
+    return begin_on(w, pin, seen);
+}
+
+/* Within the origin a redirect goes over the connection, whatever address it has: nothing is dialled. As if
+ * it were public, _i: tests have no such address. */
+START_TEST(a_redirect_within_the_origin_goes_over_it)
+{
+    struct world *w = hop_open(redirects);
+    struct seen seen;
+
+    struct pin *pin = acquire(w);
+    pin->lease.conn->is_public = _i;
+    follow_on(w, pin, "/a", &seen);
+    mini_env_until(&w->env, &seen.done, 1);
+    ck_assert_msg(seen.end.code == 0, "%s: %s", rqv_err_name(seen.end.code), seen.detail);
+    ck_assert_uint_eq(seen.hops, 1);
+    ck_assert_uint_eq(w->origin.accepted, 1);
+    ck_assert_uint_eq(pin->lease.conn->uses, 2);
+    ck_assert_uint_eq(times(log_of[0], "GET /b "), 1);
+    pin_release(&pin, true);
+    hop_close(w);
+}
+END_TEST
+
+/* It leads elsewhere: the connection is left for good, and serves the next request meanwhile. */
+START_TEST(a_redirect_to_another_origin_leaves_it)
+{
+    struct world *w = hop_open(redirects);
+    struct seen seen[2];
+
+    struct pin *pin = acquire(w);
+    struct exchange *x = follow_on(w, pin, "/away", &seen[0]);
+    follow_on(w, pin, "/next", &seen[1]);
+    mini_env_until(&w->env, &seen[0].done, 1);
+    mini_env_until(&w->env, &seen[1].done, 1);
+    ck_assert_msg(seen[0].end.code == 0, "%s: %s", rqv_err_name(seen[0].end.code), seen[0].detail);
+    ck_assert_int_eq(seen[1].end.code, 0);
+    ck_assert_uint_eq(seen[0].hops, 2);
+    ck_assert_ptr_null(x->turn.pin);
+    ck_assert_uint_eq(second.accepted, 1);
+    ck_assert_uint_eq(w->origin.accepted, 2); /* the way back goes over another one */
+    ck_assert_uint_eq(times(log_of[1], "GET /c "), 1);
+    ck_assert_uint_eq(times(log_of[0], "GET /back "), 1);
+    ck_assert_uint_eq(pin->lease.conn->uses, 2);
+    pin_release(&pin, true);
+    hop_close(w);
+}
+END_TEST
+
+/* rule_b3_5: what leaves a connection to a public address is bound as any redirect from one. */
+START_TEST(rule_b3_5_who_leaves_a_public_one)
+{
+    struct world *w = hop_open(redirects);
+    struct seen seen;
+
+    struct pin *pin = acquire(w);
+    pin->lease.conn->is_public = true;
+    follow_on(w, pin, "/away", &seen);
+    mini_env_until(&w->env, &seen.done, 1);
+    ck_assert_int_eq(seen.end.code, REQIVO_E_REDIRECT_DENIED);
+    ck_assert_uint_eq(second.accepted, 0);
+    ck_assert_int_eq(pin->state, PIN_HELD);
+    pin_release(&pin, true);
+    hop_close(w);
+}
+END_TEST
+
+/* A redirect whose end cannot be waited for costs the connection, and the next request would need it. */
+START_TEST(a_redirect_that_closes_it)
+{
+    static const struct page closing[] = {
+        {"/a", "302 Found", "Location: /b\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"},
+        {NULL, NULL, NULL}};
+    struct world *w = hop_open(closing);
+    struct seen seen;
+
+    struct pin *pin = acquire(w);
+    follow_on(w, pin, "/a", &seen);
+    mini_env_until(&w->env, &seen.done, 1);
+    ck_assert_int_eq(seen.end.code, REQIVO_E_CONNECTION_CLOSED);
+    ck_assert_uint_eq(w->origin.accepted, 1);
+    pin_release(&pin, true);
+    hop_close(w);
 }
 END_TEST
 
@@ -305,12 +401,12 @@ START_TEST(prewarm_is_dropped)
     struct rqv_operation operation = {.verb = RQV_OP_POOL_PREWARM, .value = 4};
     struct asked asked;
 
-    ck_assert_int_eq(ask(w, &asked, &operation, NULL), 0);
+    ck_assert_int_eq(operate(w, &asked, &operation, NULL), 0);
     operation_abandon(asked.op);
     mini_env_ms(&w->env, 20);
     ck_assert_uint_eq(asked.done, 0);
     ck_assert_uint_eq(w->origin.open, 0);
-    ck_assert_int_eq(ask(w, &asked, &operation, NULL), 0);
+    ck_assert_int_eq(operate(w, &asked, &operation, NULL), 0);
     operation_cancel(asked.op, REQIVO_E_CANCELED, "canceled");
     ck_assert_uint_eq(asked.done, 1);
     mini_env_ms(&w->env, 20);
@@ -336,13 +432,18 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("pin");
-    TCase *between = tcase_create("between");
+    TCase *between = tcase_create("between"), *hops = tcase_create("hops");
 
     UNIT_TCASE(s, "turns", requests_take_turns_on_it, limits_of_idle_ones_do_not_apply,
                closing_it_fails_all_turns, release_waits_for_the_turns, rule_b1_another_key_is_refused,
                memory_is_charged_first);
     tcase_add_loop_test(between, rule_b4_bytes_between_requests_close_it, 0, 2);
     suite_add_tcase(s, between);
+    tcase_add_loop_test(hops, a_redirect_within_the_origin_goes_over_it, 0, 2);
+    tcase_add_test(hops, a_redirect_to_another_origin_leaves_it);
+    tcase_add_test(hops, rule_b3_5_who_leaves_a_public_one);
+    tcase_add_test(hops, a_redirect_that_closes_it);
+    suite_add_tcase(s, hops);
     UNIT_TCASE(s, "pools", prewarm_makes_so_many, prewarm_is_dropped, prewarm_of_a_closed_port);
     return s;
 }
