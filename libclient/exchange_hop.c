@@ -27,7 +27,7 @@ static void set_body(const struct reqivo_request *request, struct rqv_request_he
 {
     struct rqv_request_head whole RQV_UNINIT; /* rqv_request_head() sets it */
 
-    head->flags &= ~(RQV_REQ_HAS_BODY | RQV_REQ_CHUNKED);
+    head->flags &= ~(uint32_t)(RQV_REQ_HAS_BODY | RQV_REQ_CHUNKED | RQV_REQ_TRUSTED);
     head->body_length = 0;
     if (!request)
         return;
@@ -74,6 +74,9 @@ void rqv_exchange_hop(struct reqivo_client *client, struct rqv_exchange *x, cons
         r = rqv_response_set_origin(x->response, hop->method, hop->url);
     } else {
         r = rqv_request_new_hop(hop, &x->hop);
+        if (r == 0)
+            x->hop->flags |=
+                RQV_REQUEST_OF(x)->flags & RQV_REQ_TRUSTED; /* for a hook that sends it elsewhere */
         if (r == 0 && !RQV_REQUEST_OF(x)->before) {
             rqv_exchange_proceed(client, x);
         } else if (r == 0) {

@@ -4,11 +4,14 @@
 #include "libclient/channel.h"
 #include "libclient/request.h"
 #include "proto/fields.h"
+#include "proto/url.h"
 #include "proto/wire.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define FIELD_HOST RQV_STR("Host")
 
 static int set_flag(struct reqivo_request *request, uint32_t flag, bool on)
 {
@@ -121,39 +124,72 @@ int reqivo_request_set_method(struct reqivo_request *request, const char *method
     return r;
 }
 
-int reqivo_request_set_url(struct reqivo_request *request, const char *url)
+/* Takes the fields away that `takes` names; how many there were. */
+static int remove_fields(struct reqivo_request *request, bool (*takes)(struct rqv_str, const void *),
+                         const void *what)
 {
-    if (!request || !url || !*url)
-        return -EINVAL;
-    int r = replace_text(request, request->method_len, request->url_len, rqv_str_from(url));
-    if (r == 0)
-        request->url_len = strlen(url);
-    return r;
-}
-
-int reqivo_request_remove_field(struct reqivo_request *request, const char *name)
-{
+    size_t at = request->method_len + request->url_len, count = request->field_count;
     int removed = 0;
 
-    if (!request || !name)
-        return -EINVAL;
-    size_t at = request->method_len + request->url_len, count = request->field_count;
     for (size_t i = 0; i < count; i++) {
         uint16_t lengths[2];
         memcpy(lengths, text_of(request) + at, sizeof lengths);
         size_t size = sizeof lengths + lengths[0] + lengths[1];
-        struct rqv_str have = {text_of(request) + at + sizeof lengths, lengths[0]};
-        if (!rqv_str_eq_nocase(have, rqv_str_from(name))) {
+        struct rqv_str name = {text_of(request) + at + sizeof lengths, lengths[0]};
+        if (!takes(name, what)) {
             at += size;
             continue;
         }
+        if (rqv_str_eq_nocase(name, FIELD_HOST))
+            request->has_host = false;
         replace_text(request, at, size, (struct rqv_str){NULL, 0});
         request->field_count--;
         removed++;
     }
-    if (rqv_str_eq_nocase(rqv_str_from(name), RQV_STR("Host")))
-        request->has_host = false;
     return removed;
+}
+
+static bool is_named(struct rqv_str name, const void *what)
+{
+    return rqv_str_eq_nocase(name, rqv_str_from(what));
+}
+
+int reqivo_request_remove_field(struct reqivo_request *request, const char *name)
+{
+    return request && name ? remove_fields(request, is_named, name) : -EINVAL;
+}
+
+/* What was given for the URL's origin and may not go to another one; `what`: all are trusted. */
+static bool is_of_origin(struct rqv_str name, const void *what)
+{
+    const bool *trusted = what;
+
+    return rqv_str_eq_nocase(name, FIELD_HOST) || (!*trusted && rqv_field_is_secret(name));
+}
+
+/* A URL that is none leads nowhere that is known. */
+static bool leads_elsewhere(const struct reqivo_request *request, struct rqv_str url)
+{
+    struct rqv_url from, to;
+    const char *why;
+
+    return rqv_url_parse(text_of(request) + request->method_len, request->url_len, &from, &why) < 0 ||
+           rqv_url_parse(url.ptr, url.len, &to, &why) < 0 || !rqv_url_same_origin(&from, &to);
+}
+
+int reqivo_request_set_url(struct reqivo_request *request, const char *url)
+{
+    if (!request || !url || !*url)
+        return -EINVAL;
+    struct rqv_str text = rqv_str_from(url);
+    bool elsewhere = leads_elsewhere(request, text), trusted = request->flags & RQV_REQ_TRUSTED;
+    int r = replace_text(request, request->method_len, request->url_len, text);
+    if (r < 0)
+        return r;
+    request->url_len = text.len;
+    if (elsewhere)
+        remove_fields(request, is_of_origin, &trusted);
+    return 0;
 }
 
 static size_t copy_out(struct rqv_str text, char *buffer, size_t size)

@@ -202,12 +202,6 @@ int reqivo_session_set_hooks(struct reqivo_session *session, reqivo_before_fn be
 
 /* ---- requests ---- */
 
-static bool same_origin(const struct rqv_url *a, const struct rqv_url *b)
-{
-    return a->scheme == b->scheme && a->port == b->port && a->host_len == b->host_len &&
-           memcmp(a->host, b->host, a->host_len) == 0;
-}
-
 /* May the session's credentials go to this URL? */
 static bool is_ours(const struct reqivo_session *session, struct rqv_str url)
 {
@@ -217,7 +211,7 @@ static bool is_ours(const struct reqivo_session *session, struct rqv_str url)
     if (rqv_url_parse(url.ptr, url.len, &target, &why) < 0)
         return false;
     return !session->base || (rqv_url_parse(session->base, strlen(session->base), &base, &why) == 0 &&
-                              same_origin(&base, &target));
+                              rqv_url_same_origin(&base, &target));
 }
 
 /* All that the pattern has, on a request for `url`. A field Authorization of the program's own goes before

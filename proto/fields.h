@@ -27,6 +27,11 @@ const struct rqv_field *rqv_fields_get(const struct rqv_fields *fields, struct r
  * 9110 5.6.1 */
 _Bool rqv_fields_has_token(const struct rqv_fields *fields, struct rqv_str name, struct rqv_str token);
 
+/* Does a field of that name carry what only the origin that it was given for may see? Authorization, Cookie,
+ * Proxy-Authorization, and what is named like a secret: -key, -token, -secret, -password, -authorization, but
+ * Idempotency-Key. security.md B3-3 */
+_Bool rqv_field_is_secret(struct rqv_str name);
+
 /* Fields of a request: REQIVO_E_FIELD when the name is no token, the value has a control byte, or the field
  * is one that the daemon alone writes (Host is allowed once and checked apart; Content-Length,
  * Transfer-Encoding, Connection, Keep-Alive, TE, Trailer, Upgrade, Expect, Proxy-*, HTTP2-Settings are

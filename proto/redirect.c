@@ -49,13 +49,6 @@ static struct rqv_str next_method(const struct rqv_redirect_rules *rules, unsign
     return method;
 }
 
-static bool same_origin(const struct rqv_url *a, const struct rqv_url *b)
-{
-    return a->scheme == b->scheme && a->host_type == b->host_type && a->port == b->port &&
-           a->addr.scope_id == b->addr.scope_id && a->host_len == b->host_len &&
-           memcmp(a->host, b->host, a->host_len) == 0;
-}
-
 /* A number for "this request": each part with its length, so that parts do not run together. */
 static uint64_t request_hash(const struct rqv_redirect_chain *chain, struct rqv_str method,
                              const struct rqv_url *url, uint64_t context)
@@ -162,7 +155,7 @@ int rqv_redirect_next(struct rqv_redirect_chain *chain, const struct rqv_redirec
     if (r < 0)
         return r;
     /* Every hop is held against the one before it: once `left` is set it stays. */
-    other = !same_origin(&current, &hop.parsed);
+    other = !rqv_url_same_origin(&current, &hop.parsed);
     hop.elsewhere = chain->left || other;
     r = decide_body(chain, from, &hop, ret_why);
     if (r < 0)
@@ -181,7 +174,7 @@ int rqv_redirect_next(struct rqv_redirect_chain *chain, const struct rqv_redirec
 
 void rqv_redirect_turn(struct rqv_redirect_chain *chain, struct rqv_redirect *hop, const struct rqv_url *url)
 {
-    chain->left = chain->left || !same_origin(&hop->parsed, url);
+    chain->left = chain->left || !rqv_url_same_origin(&hop->parsed, url);
     hop->elsewhere = chain->left;
 }
 
@@ -209,28 +202,6 @@ static bool is_any(struct rqv_str name, const struct rqv_str *names, size_t coun
     return false;
 }
 
-static bool ends_with(struct rqv_str name, struct rqv_str end)
-{
-    return name.len >= end.len &&
-           rqv_str_eq_nocase((struct rqv_str){name.ptr + name.len - end.len, end.len}, end);
-}
-
-static bool is_of_origin(struct rqv_str name)
-{
-    static const struct rqv_str names[] = {
-        {"Authorization", 13}, {"Cookie", 6}, {"Cookie2", 7}, {"Proxy-Authorization", 19}};
-    static const struct rqv_str ends[] = {
-        {"-key", 4}, {"-token", 6}, {"-secret", 7}, {"-password", 9}, {"-authorization", 14}};
-
-    if (is_any(name, names, sizeof(names) / sizeof(names[0])))
-        return true;
-    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        if (ends_with(name, ends[i]))
-            return !rqv_str_eq_nocase(name, RQV_STR("Idempotency-Key"));
-    }
-    return false;
-}
-
 static bool is_of_body(struct rqv_str name)
 {
     static const struct rqv_str names[] = {{"Digest", 6}, {"Last-Modified", 13}};
@@ -244,5 +215,6 @@ bool rqv_redirect_drops(const struct rqv_redirect *hop, struct rqv_str name)
 {
     if (hop->elsewhere && rqv_str_eq_nocase(name, RQV_STR("Host")))
         return true;
-    return (hop->elsewhere && !hop->trusted && is_of_origin(name)) || (hop->body_dropped && is_of_body(name));
+    return (hop->elsewhere && !hop->trusted && rqv_field_is_secret(name)) ||
+           (hop->body_dropped && is_of_body(name));
 }

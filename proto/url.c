@@ -287,6 +287,13 @@ int rqv_url_parse(const char *text, size_t len, struct rqv_url *ret_url, const c
     return error;
 }
 
+bool rqv_url_same_origin(const struct rqv_url *a, const struct rqv_url *b)
+{
+    return a->scheme == b->scheme && a->host_type == b->host_type && a->port == b->port &&
+           a->addr.scope_id == b->addr.scope_id && a->host_len == b->host_len &&
+           memcmp(a->host, b->host, a->host_len) == 0;
+}
+
 int rqv_url_set_host(struct rqv_url *url, const char *ascii, size_t len, const char **ret_why)
 {
     struct rqv_url copy = *url;

@@ -42,6 +42,9 @@ struct rqv_url {
  * the views. */
 int rqv_url_parse(const char *text, size_t len, struct rqv_url *ret_url, const char **ret_why);
 
+/* Scheme, host and port. A host that is written in another way (unicode for its A-label) is another one. */
+bool rqv_url_same_origin(const struct rqv_url *a, const struct rqv_url *b);
+
 /* Replaces the host of a RQV_HOST_NAME_UNICODE url by its ASCII form, which is checked like any host (IDNA
  * may turn it into a number). 0, or REQIVO_E_URL with the url untouched. */
 int rqv_url_set_host(struct rqv_url *url, const char *ascii, size_t len, const char **ret_why);

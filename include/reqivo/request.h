@@ -131,8 +131,11 @@ REQIVO_API int reqivo_request_set_tls_versions(struct reqivo_request *request, i
 /* Connect to this "host:port" in place of the URL's; name, certificate and Host stay the URL's. NULL takes it
  * back. Returns 0, -EINVAL (too long, no port), or -ENOMEM. */
 REQIVO_API int reqivo_request_set_route(struct reqivo_request *request, const char *route);
-/* Another method or URL; for hooks. Returns as reqivo_request_new(). */
+/* Another method; for hooks. Returns as reqivo_request_new(). */
 REQIVO_API int reqivo_request_set_method(struct reqivo_request *request, const char *method);
+/* Another URL; for hooks. When scheme, host or port differ, the fields go that were given for the old ones:
+ * Host, and, unless the redirect policy trusts all origins, those that carry secrets. Set them afterwards
+ * where they belong. Returns as reqivo_request_new(). */
 REQIVO_API int reqivo_request_set_url(struct reqivo_request *request, const char *url);
 /* The field in place of all of that name. Returns as reqivo_request_add_field(): 0, -EINVAL, -ENOMEM,
  * REQIVO_E_FIELD, or REQIVO_E_LIMIT_HEAD. */

@@ -377,6 +377,104 @@ START_TEST(a_hook_submits)
 }
 END_TEST
 
+/* ---- a hook that sends a request elsewhere ---- */
+
+static const char *const secrets[] = {"Authorization", "Cookie", "X-Api-Key", "X-Auth-Token"};
+#define SECRETS (sizeof secrets / sizeof *secrets)
+
+static struct move {
+    const char *url;
+    bool anew; /* and gives credentials for there */
+    unsigned hop, policy;
+    bool stays; /* it is the same origin after all */
+} const moves[] = {
+    {"http://b.example/x", false, 0, 0, false},
+    {"https://a.example/one", false, 0, 0, false},
+    {"http://a.example:81/one", false, 0, 0, false},
+    {"http://a.example.b.example/", false, 0, 0, false},
+    {"no URL", false, 0, 0, false},
+    {"http://b.example/x", true, 0, 0, false},
+    {"http://b.example/x", false, 0, REQIVO_REDIRECT_TRUSTED, true},
+    {"http://A.example:80/two?q#f", false, 0, 0, true},
+    {"http://b.example/x", false, 1, 0, false},
+    {"https://a.example/", false, 1, 0, false},
+    {"http://b.example/x", true, 1, 0, false},
+    {"http://b.example/x", false, 1, REQIVO_REDIRECT_TRUSTED, true},
+    {"http://a.example/three", false, 1, 0, true},
+};
+
+static int on_move(struct reqivo_client *handle, struct reqivo_request *request, unsigned hop, void *userdata)
+{
+    const struct move *move = userdata;
+
+    (void)handle;
+    if (hop != move->hop)
+        return 0;
+    ck_assert_int_eq(reqivo_request_set_field(request, "X-Before", "1"), 0);
+    ck_assert_int_eq(reqivo_request_set_url(request, move->url), 0);
+    if (move->anew)
+        ck_assert_int_eq(reqivo_request_set_field(request, "Authorization", "theirs"), 0);
+    return 0;
+}
+
+static void check_moved(const struct rqv_request_head *head, const struct move *move)
+{
+    ck_assert(rqv_str_eq(head->url, rqv_str_from(move->url)));
+    for (size_t i = 0; i < SECRETS; i++)
+        ck_assert_str_eq(fake_field(head, secrets[i]), i == 0 && move->anew ? "theirs"
+                                                       : move->stays        ? "ours"
+                                                                            : "");
+    ck_assert_str_eq(fake_field(head, "X-Plain"), "plain");
+    ck_assert_str_eq(fake_field(head, "X-Before"), "1");
+    ck_assert_str_eq(fake_field(head, "Idempotency-Key"), "k");
+    /* a Host of the program's own goes nowhere else, trusted or not */
+    ck_assert_str_eq(fake_field(head, "Host"), move->stays && !move->policy ? "own.example" : "");
+    ck_assert_uint_eq(head->flags & RQV_REQ_TRUSTED, move->hop == 0 && move->policy ? RQV_REQ_TRUSTED : 0);
+}
+
+/* As the daemon describes it: the fields of the first request. */
+static void send_secret_hop(uint64_t id, const struct rqv_request_head *first)
+{
+    static struct rqv_hop hop;
+
+    hop = (struct rqv_hop){
+        .flags = RQV_HOP_WAITS, .method = RQV_STR("GET"), .url = RQV_STR("http://a.example/two")};
+    hop.fields = first->fields;
+    fake_put_redirect(&fake, id, 302, "/two");
+    ck_assert_int_eq(rqv_wire_encode_hop(&fake.out, id, &hop), 0);
+    fake_flush(&fake);
+}
+
+START_TEST(rule_b2_1_a_hook_takes_no_credentials_elsewhere)
+{
+    const struct move *move = &moves[_i];
+    struct seen seen = {0};
+    struct reqivo_request *request = build("GET", 5);
+    uint64_t id, got;
+
+    for (size_t i = 0; i < SECRETS; i++)
+        ck_assert_int_eq(reqivo_request_add_field(request, secrets[i], "ours"), 0);
+    ck_assert_int_eq(reqivo_request_add_field(request, "X-Plain", "plain"), 0);
+    ck_assert_int_eq(reqivo_request_add_field(request, "Idempotency-Key", "k"), 0);
+    ck_assert_int_eq(reqivo_request_add_field(request, "Host", "own.example"), 0);
+    ck_assert_int_eq(reqivo_request_set_redirect_policy(request, move->policy), 0);
+    ck_assert_int_eq(reqivo_request_set_hooks(request, on_move, NULL, (void *)(uintptr_t)move), 0);
+    submit_request(client, request, &seen);
+    greet();
+    struct rqv_request_head head = fake_request(&fake, &id);
+    if (move->hop == 1) {
+        send_secret_hop(id, &head);
+        turn(client);
+        turn(client);
+        head = fake_proceed(&fake, &got);
+    }
+    check_moved(&head, move);
+    fake_put_done(&fake, id, REQIVO_E_RESET, REQIVO_SENT_YES);
+    fake_flush(&fake);
+    drive(client, &seen);
+}
+END_TEST
+
 /* The daemon ends it while the hook has not been asked: it is not asked any more. */
 START_TEST(a_hop_that_is_over_is_not_asked_about)
 {
@@ -548,6 +646,8 @@ static Suite *suite(void)
     tcase_add_test(hooks, a_hook_submits);
     tcase_add_test(hooks, a_hop_that_is_over_is_not_asked_about);
     tcase_add_loop_test(hooks, after_changes_or_refuses, 0, 2);
+    tcase_add_loop_test(hooks, rule_b2_1_a_hook_takes_no_credentials_elsewhere, 0,
+                        sizeof moves / sizeof *moves);
     tcase_add_loop_test(wrong, hostile_daemon_and_hops, 0, sizeof wrongs / sizeof *wrongs);
     tcase_add_test(wrong, a_hop_that_is_no_request);
     return s;
