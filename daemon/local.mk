@@ -11,6 +11,7 @@ libreqivod_la_SOURCES = \
 	daemon/base/log.c daemon/base/log.h daemon/base/log_ids.h \
 	daemon/base/log_out.c daemon/base/log_out.h \
 	daemon/base/loop.c daemon/base/loop.h \
+	daemon/base/overload.c daemon/base/overload.h \
 	daemon/base/queue.c daemon/base/queue.h \
 	daemon/base/roll.c daemon/base/roll.h \
 	daemon/base/worker.c daemon/base/worker.h

@@ -12,6 +12,7 @@
 #include "daemon/base/account.h"
 
 #include "daemon/base/conf.h"
+#include "daemon/base/overload.h"
 
 #include <errno.h>
 #include <reqivo/error.h>
@@ -193,6 +194,9 @@ int account_check(const struct account *account, enum account_kind kind, size_t 
     const struct accounts *all = account->all;
     struct account_total of = {account->used[kind], all->used[kind], all->limit_all[kind]};
 
+    if ((kind == ACCOUNT_REQUESTS && overload_refuses(account, OVERLOAD_REQUESTS)) ||
+        (kind == ACCOUNT_PEERS && overload_refuses(account, OVERLOAD_PROGRAMS)))
+        return REQIVO_E_OVERLOADED;
     if (fits(of.mine, all->limit_uid[kind], n) && account_leaves_share(account, &of, n))
         return 0;
     return limit_code(kind);
@@ -208,9 +212,18 @@ int account_charge(struct account *account, enum account_kind kind, size_t n)
     }
     account->used[kind] += n;
     account->all->used[kind] += n;
+    if (overload_watches(account->all, kind))
+        overload_look(account->all, kind);
     if (kind == ACCOUNT_MEMORY && account->used[kind] > account->peak_memory)
         account->peak_memory = account->used[kind];
     return 0;
+}
+
+const char *account_refusal(int code)
+{
+    return code == REQIVO_E_OVERLOADED
+               ? "the daemon is overloaded, and the user holds much of it: try again later"
+               : "the user has too many requests in flight";
 }
 
 /* Giving back more than was charged is a breach of our own books; going on would let the limit wrap (B11-9).
@@ -221,6 +234,8 @@ void account_refund(struct account *account, enum account_kind kind, size_t n)
         abort();
     account->used[kind] -= n;
     account->all->used[kind] -= n;
+    if (account->all->overload.step[kind] != 0)
+        overload_look(account->all, kind);
 }
 
 /* The pools hold the account on, so this is where its linger time begins (origins.c). */

@@ -88,6 +88,11 @@ struct accounts {
     size_t limit_uid[ACCOUNT_KINDS];
     size_t limit_all[ACCOUNT_KINDS];
     uid_t own_uid; /* whom the daemon runs as */
+    struct {
+        bool off;                    /* small accounts of their own give nothing up */
+        uint8_t step[ACCOUNT_KINDS]; /* that each total has reached */
+        unsigned active;             /* bits: what is given up now */
+    } overload;                      /* of overload.c */
     struct roll rolls[ROLL_KINDS];
     struct rqv_list ring; /* round robin */
     size_t ring_count;
@@ -121,8 +126,11 @@ struct account *account_find(struct accounts *all, uid_t uid); /* without a refe
 /* 0, or the REQIVO_E_LIMIT_* of the kind (_REQUESTS for ACCOUNT_CONNS, which has none of its own): over the
  * uid's limit, the total, or the uid's share: after the charge at least as much must be left as the uid then
  * holds, so that few cannot take all. The last `kept`-th of a total is left out of that. Root and the
- * daemon's own user have all of the total and no share. */
+ * daemon's own user have all of the total and no share. REQIVO_E_OVERLOADED: none of these yet, but
+ * overload.h refuses new requests or programs. */
 int account_charge(struct account *account, enum account_kind kind, size_t n);
+/* Why a request was not charged, for its program. */
+const char *account_refusal(int code);
 /* What account_charge of n would answer, without charging and without counting a refusal. */
 int account_check(const struct account *account, enum account_kind kind, size_t n);
 /* The same rule of shares and of what is kept, for n more of something that is counted elsewhere. */

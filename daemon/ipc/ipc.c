@@ -264,6 +264,7 @@ static int control_accounts_start(struct ipc *ipc)
     all->limit_all[ACCOUNT_MEMORY] = all->limit_all[ACCOUNT_OWED] = CONTROL_MEMORY;
     all->limit_uid[ACCOUNT_REQUESTS] = all->limit_all[ACCOUNT_REQUESTS] = CONTROL_PEERS;
     all->kept = CONTROL_KEPT;
+    all->overload.off = true;
     return 0;
 }
 

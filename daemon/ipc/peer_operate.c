@@ -208,7 +208,7 @@ const char *peer_operate(struct peer *peer, uint64_t id, struct rqv_str payload)
     int rc = account_charge(peer->account, ACCOUNT_REQUESTS, 1);
     bool over = true;
     if (rc < 0)
-        fail(&call, rc, "the user has too many requests in flight");
+        fail(&call, rc, account_refusal(rc));
     else if (!fn)
         fail(&call, REQIVO_E_INTERNAL, "a verb that is allowed has no function");
     else if (peer->ipc->draining)

@@ -3,6 +3,7 @@
  * queue is full; what no memory is left for ends the answer with the limit's code. */
 #include "daemon/ipc/query.h"
 
+#include "daemon/base/overload.h"
 #include "daemon/ipc/access.h"
 #include "daemon/work/row.h"
 
@@ -69,6 +70,10 @@ static void daemon_row(struct row *row, struct ipc *ipc)
     row_count(row, "all_connections", all->used[ACCOUNT_CONNS]);
     row_count(row, "all_memory", account_memory(all->used));
     row_count(row, "pools", all->rolls[ROLL_POOLS].count);
+    char causes[128];
+    overload_causes(all, causes, sizeof causes);
+    row_add(row, "overload", "%s", overload_name(all));
+    row_add(row, "overload_by", "%s", causes);
     row_count(row, "started", stats->started);
     row_count(row, "succeeded", stats->succeeded);
     row_count(row, "failed", stats->failed);

@@ -3,6 +3,7 @@
 #include "daemon/upstream/conn.h"
 
 #include "daemon/base/log.h"
+#include "daemon/base/overload.h"
 #include "daemon/upstream/origins.h"
 #include "daemon/upstream/pool.h"
 
@@ -104,7 +105,9 @@ bool conn_is_fit(struct conn *conn, bool ask)
 {
     const struct conf *conf = conn->pool->origins->conf;
     uint64_t now = loop_boot_ms(conn->pool->origins->loop);
-    uint64_t idle_max = conf->pool_idle_ms < conn->idle_limit_ms ? conf->pool_idle_ms : conn->idle_limit_ms;
+    uint64_t idle_max = overload_idle_ms(conn->pool->account->all, conf->pool_idle_ms);
+    if (idle_max > conn->idle_limit_ms)
+        idle_max = conn->idle_limit_ms;
 
     return conn->uses < conf->pool_uses && now - conn->born_ms < conf->pool_age_ms &&
            now - conn->idle_since_ms < idle_max && queue_len(&conn->in) == 0 && queue_len(&conn->out) == 0 &&

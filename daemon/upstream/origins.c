@@ -7,6 +7,7 @@
 #include "daemon/upstream/origins.h"
 
 #include "daemon/base/log.h"
+#include "daemon/base/overload.h"
 
 #include <string.h>
 
@@ -209,12 +210,13 @@ static void sweep_pool(struct origins *origins, struct pool *pool)
 {
     const struct conf *conf = origins->conf;
     uint64_t now = loop_boot_ms(origins->loop);
+    uint64_t idle_max = overload_idle_ms(pool->account->all, conf->pool_idle_ms);
     bool left = account_left(origins, pool->account);
 
     rqv_list_for_each (node, &pool->conns[CONN_IDLE]) {
         struct conn *conn = RQV_LIST_OF(node, struct conn, node);
         uint64_t idle = now - conn->idle_since_ms;
-        if (left || idle >= conf->pool_idle_ms || idle >= conn->idle_limit_ms ||
+        if (left || idle >= idle_max || idle >= conn->idle_limit_ms ||
             now - conn->born_ms >= conf->pool_age_ms)
             conn_expire(conn);
     }

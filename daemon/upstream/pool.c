@@ -3,6 +3,7 @@
 #include "daemon/upstream/pool.h"
 
 #include "daemon/base/log.h"
+#include "daemon/base/overload.h"
 #include "daemon/upstream/origins.h"
 #include "daemon/upstream/pool_internal.h"
 
@@ -498,8 +499,9 @@ void pool_cancel(struct pool *pool, struct waiter *waiter)
 void conn_rest(struct conn *conn)
 {
     struct pool *pool = conn->pool;
+    bool spare = pool->waiters.count == 0 && overload_is(pool->account->all, OVERLOAD_KEEP);
 
-    if (pool->limit != 0 && pool_conns(pool) > pool->limit) {
+    if (spare || (pool->limit != 0 && pool_conns(pool) > pool->limit)) {
         pool_close_conn(conn);
         return;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pool_asked - what programs ask of a pool besides a lease: a narrower limit, connections made ahead, one
  * that is kept for a series of leases. */
+#include "daemon/base/overload.h"
 #include "daemon/upstream/origins.h"
 #include "daemon/upstream/pool_internal.h"
 
@@ -111,6 +112,11 @@ bool pool_warm_step(struct pool *pool)
     }
     if (pool_conns(pool) >= want)
         return false;
+    if (overload_is(pool->account->all, OVERLOAD_KEEP)) {
+        rqv_err_set(&err, REQIVO_E_OVERLOADED, REQIVO_PHASE_QUEUE, "%s", rqv_err_text(REQIVO_E_OVERLOADED));
+        warmer_end(pool, warmer, &err);
+        return true;
+    }
     if (warm_dial(pool, warmer, &err) < 0)
         warmer_end(pool, warmer, &err);
     return true;

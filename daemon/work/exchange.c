@@ -135,7 +135,7 @@ int exchange_new(struct exchange_env *env, const struct exchange_params *params,
     int rc = account_charge(account, ACCOUNT_REQUESTS, 1);
 
     if (rc < 0)
-        return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "the user has too many requests in flight");
+        return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "%s", account_refusal(rc));
     rc = account_charge(account, ACCOUNT_MEMORY, sizeof(struct exchange));
     struct exchange *x = rc == 0 ? exchange_alloc(env) : NULL;
     if (!x) {

@@ -194,7 +194,7 @@ int wsession_new(struct wsession_env *env, const struct wsession_params *params,
     int rc = account_charge(account, ACCOUNT_REQUESTS, 1);
 
     if (rc < 0)
-        return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "the user has too many requests in flight");
+        return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "%s", account_refusal(rc));
     rc = account_charge(account, ACCOUNT_MEMORY, sizeof(struct wsession));
     struct wsession *ws = rc == 0 ? calloc(1, sizeof *ws) : NULL;
     if (!ws) {

@@ -109,6 +109,7 @@ enum reqivo_sent {
     X(LIMIT_TRUST,      -11006, LIMIT,            "too many or too large sets of CA certificates")             \
     X(LIMIT_CODING,     -11007, LIMIT,            "the decoded response is larger than its limits of size or ratio") \
     X(LIMIT_COOKIES,    -11008, LIMIT,            "the cookies of a session are over a limit") \
+    X(OVERLOADED,       -11009, LIMIT,            "the daemon is overloaded, and the user holds much of it: try again later") \
     X(CANCELED,         -11101, CANCELED,         "the request was canceled")                                 \
     X(REFUSED,          -11102, CANCELED,         "a hook of the program refused the request") \
     X(WEBSOCKET_HANDSHAKE, -11201, WEBSOCKET,     "the server's answer opens no WebSocket")                    \
