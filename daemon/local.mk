@@ -4,6 +4,8 @@
 noinst_LTLIBRARIES += libreqivod.la
 libreqivod_la_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS) $(CARES_CFLAGS) $(CONFUSE_CFLAGS) $(IDN2_CFLAGS) $(PSL_CFLAGS) $(SYSTEMD_CFLAGS)
 libreqivod_la_SOURCES = \
+	daemon/notify.c daemon/notify.h \
+	daemon/selfcheck.c daemon/selfcheck.h \
 	daemon/base/account.c daemon/base/account.h \
 	daemon/base/conf.c daemon/base/conf.h \
 	daemon/base/conf_scan.c daemon/base/conf_scan.h \

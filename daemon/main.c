@@ -16,11 +16,12 @@
 #include "daemon/base/worker.h"
 #include "daemon/ipc/ipc.h"
 #include "daemon/net/dial.h"
+#include "daemon/notify.h"
 #include "daemon/options.h"
+#include "daemon/selfcheck.h"
 #include "daemon/upstream/origins.h"
 #include "daemon/work/exchange.h"
 #include "daemon/work/jar.h"
-#include "proto/http1.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,14 +33,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
-
-#define NOFILE_MIN 256
-#define NOFILE_MAX 1048576
 
 struct daemon {
     struct options options;
@@ -50,8 +46,7 @@ struct daemon {
     struct accounts accounts;
     struct loop_signal on_term, on_int, on_hup;
     bool hup_ignored; /* by whoever started us, such as nohup(1) */
-    struct loop_timer watchdog;
-    uint64_t watchdog_us;  /* between two signs of life; 0: nobody watches */
+    struct notify notify;
     struct worker *trusts; /* parses certificates */
     struct queue_pool queues;
     struct dial_net net;
@@ -147,42 +142,21 @@ static void log_end(struct daemon *daemon)
     log_stop();
 }
 
-/* The limits of accounts follow the descriptors that there are, so this comes before them. */
-static int rlimit_start(struct daemon *daemon)
+static int selfcheck_start(struct daemon *daemon)
 {
-    struct rlimit limit;
+    struct selfcheck_facts facts;
+    char why[256] = "";
+    int status = selfcheck_gather(&facts, why, sizeof(why));
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
-        log_error("start: getrlimit: %s", strerror(errno));
-        return EX_OSERR;
-    }
-    if (limit.rlim_cur < limit.rlim_max) {
-        rlim_t old = limit.rlim_cur;
-
-        limit.rlim_cur = limit.rlim_max < NOFILE_MAX ? limit.rlim_max : NOFILE_MAX;
-        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-            limit.rlim_cur = old;
-    }
-    if (limit.rlim_cur < NOFILE_MIN) {
-        log_error("start: only %" PRIu64 " descriptors are allowed (RLIMIT_NOFILE); at least %d are needed",
-                  (uint64_t)limit.rlim_cur, NOFILE_MIN);
-        return EX_OSERR;
-    }
-    daemon->nofile = limit.rlim_cur < NOFILE_MAX ? limit.rlim_cur : NOFILE_MAX;
-    return 0;
-}
-
-static int canaries_start(struct daemon *daemon)
-{
-    const char *which = "?";
-
-    (void)daemon;
-    if (rqv_http1_canaries(&which) < 0) {
-        log_error("start: the HTTP parser of this system judges '%s' wrongly; refusing to run with it",
-                  which);
-        return EX_SOFTWARE;
-    }
-    return 0;
+    if (status == 0)
+        status = selfcheck_judge(&facts, daemon->options.system, why, sizeof(why));
+    if (status == 0)
+        status = selfcheck_canaries(why, sizeof(why));
+    if (status == 0)
+        daemon->nofile = facts.nofile;
+    else
+        log_error("start: self-check: %s", why);
+    return status;
 }
 
 static int entropy_start(struct daemon *daemon)
@@ -262,7 +236,10 @@ static int net_make(struct daemon *daemon)
         log_error("start: ca_file: %s", err.detail);
         return EX_CONFIG;
     }
-    return 0;
+    const char *unsound = tls_unsound(net->tls);
+    if (unsound)
+        log_error("start: self-check: TLS of this system is unfit: %s", unsound);
+    return unsound ? EX_SOFTWARE : 0;
 }
 
 static void net_stop(struct daemon *daemon)
@@ -376,8 +353,8 @@ static void on_stop_signal(void *owner)
         return;
     }
     tell(daemon, LOG_ID_STOPPING, "stop: asked to; draining for at most %u ms", daemon->conf.drain_ms);
-    sd_notify(0, "STOPPING=1\nSTATUS=Draining");
     ipc_drain(&daemon->ipc);
+    notify_stopping(&daemon->notify, daemon->conf.drain_ms);
 }
 
 /* A terminal that closes may send it more than once, and nobody there asks for haste. */
@@ -409,37 +386,32 @@ static void signals_stop(struct daemon *daemon)
         loop_signal_stop(&daemon->on_hup);
 }
 
-/* A sign of life comes from the loop itself, so a loop that is stuck gives none. */
-static void on_watchdog(void *owner)
+static void status_line(void *owner, char *text, size_t size)
 {
     struct daemon *daemon = owner;
+    const size_t *used = daemon->accounts.used;
 
-    sd_notify(0, "WATCHDOG=1");
-    loop_timer_at(&daemon->watchdog, loop_now_us(daemon->loop) + daemon->watchdog_us);
+    snprintf(text, size, "%s %s: %zu programs, %zu requests, %zu connections",
+             daemon->ipc.draining ? "Draining" : "Ready on", daemon->ipc.data.path, used[ACCOUNT_PEERS],
+             used[ACCOUNT_REQUESTS], used[ACCOUNT_CONNS]);
 }
 
-static int watchdog_start(struct daemon *daemon)
+static int notify_begin(struct daemon *daemon)
 {
-    uint64_t limit_us = 0;
-
-    loop_timer_init(&daemon->watchdog, daemon->loop, on_watchdog, daemon);
-    if (sd_watchdog_enabled(0, &limit_us) > 0) {
-        daemon->watchdog_us = limit_us / 2;
-        on_watchdog(daemon);
-    }
+    notify_start(&daemon->notify, daemon->loop, status_line, daemon);
     return 0;
 }
 
-static void watchdog_stop(struct daemon *daemon)
+static void notify_end(struct daemon *daemon)
 {
-    loop_timer_stop(&daemon->watchdog);
+    notify_stop(&daemon->notify);
 }
 
 static int ready_start(struct daemon *daemon)
 {
-    tell(daemon, LOG_ID_READY, "ready on %s (%s, %" PRIu64 " descriptors)", daemon->conf.socket,
+    tell(daemon, LOG_ID_READY, "ready on %s (%s, %" PRIu64 " descriptors)", daemon->ipc.data.path,
          daemon->conf.user_instance ? "user instance" : "system service", daemon->nofile);
-    sd_notifyf(0, "READY=1\nSTATUS=Ready on %s", daemon->conf.socket);
+    notify_ready(&daemon->notify);
     return 0;
 }
 
@@ -450,10 +422,9 @@ static const struct start_step start_steps[] = {
     {"process", process_start, NULL},
     /* before all that has something to say; its thread is the first one */
     {"log", log_begin, log_end},
-    /* before the accounts, whose totals follow it */
-    {"rlimit", rlimit_start, NULL},
-    /* before a byte of a server can be parsed */
-    {"canaries", canaries_start, NULL},
+    /* before the accounts, whose totals follow the descriptors, and before a byte of a server can be parsed
+     */
+    {"selfcheck", selfcheck_start, NULL},
     /* before the first table */
     {"entropy", entropy_start, NULL},
     {"loop", loop_begin, loop_end},
@@ -469,7 +440,7 @@ static const struct start_step start_steps[] = {
     /* as late as can be: from here on programs connect */
     {"socket", socket_start, socket_stop},
     /* last but one: until now the start counts against TimeoutStartSec only */
-    {"watchdog", watchdog_start, watchdog_stop},
+    {"notify", notify_begin, notify_end},
     /* last: who was told READY may connect */
     {"ready", ready_start, NULL},
 };

@@ -3,8 +3,8 @@
  * options - owns the reading of argv and the choice of configuration file and socket.
  *
  * Which instance is it? The system service listens in REQIVO_RUNDIR; whatever listens elsewhere is a user's
- * own or an ephemeral one, which has no more authority than whoever started it (design.md 5). A user who has
- * a runtime folder and names no socket gets his own one there.
+ * own or an ephemeral one, which has no more authority than whoever started it (design.md 5), unless --system
+ * says otherwise. A user who has a runtime folder and names no socket gets his own one there.
  */
 #include "daemon/options.h"
 
@@ -34,6 +34,8 @@ static const struct option_name names[] = {
     {"--socket", "PATH", "listen on PATH", OPTIONS_RUN},
     {"--control", "PATH", "listen for reqivoctl on PATH", OPTIONS_RUN},
     {"--config", "FILE", "read FILE instead of the default configuration", OPTIONS_RUN},
+    {"--system", NULL, "be the system service: refuse to run where the system unit's protection is missing",
+     OPTIONS_RUN},
     {"--check-config", NULL, "read the configuration, say what is wrong with it, and end",
      OPTIONS_CHECK_CONFIG},
     {"--dump-config", NULL, "print the settings in effect, and end", OPTIONS_DUMP_CONFIG},
@@ -59,7 +61,9 @@ static const struct option_name *option_find(const char *argument, const char **
 
 static void option_set(struct options *options, const struct option_name *option, const char *value)
 {
-    if (!option->value)
+    if (strcmp(option->name, "--system") == 0)
+        options->system = true;
+    else if (!option->value)
         options->verb = option->verb;
     else if (strcmp(option->name, "--socket") == 0)
         options->socket = value;
@@ -194,7 +198,7 @@ static void settle_socket(const struct options *options, const char *default_soc
         if (n > 0 && (size_t)n < sizeof(own))
             memcpy(conf->socket, own, sizeof(own));
     }
-    conf->user_instance = strncmp(conf->socket, rundir, sizeof(rundir) - 1) != 0;
+    conf->user_instance = !options->system && strncmp(conf->socket, rundir, sizeof(rundir) - 1) != 0;
 }
 
 static int settle_control(const struct options *options, struct conf *conf, FILE *errors)

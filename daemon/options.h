@@ -7,6 +7,7 @@
 
 #include "daemon/base/conf.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 enum options_verb { OPTIONS_RUN, OPTIONS_CHECK_CONFIG, OPTIONS_DUMP_CONFIG, OPTIONS_VERSION, OPTIONS_HELP };
@@ -15,6 +16,7 @@ struct options {
     enum options_verb verb;
     const char *socket, *control; /* views into argv; NULL when not given */
     const char *config;
+    bool system; /* the system service, wherever it listens, with all of its self-checks */
 };
 
 /* 0, or -EINVAL with one line that says what is wrong written to `errors`. */

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
-# The system units and the service's user. Paths are put in by make, so that they follow prefix and DESTDIR.
-systemdsystemunit_DATA = systemd/reqivod.service systemd/reqivod.socket
+# The units of the system service and of user instances, and the service's user. Paths are put in by make, so that
+# they follow prefix and DESTDIR.
+systemdsystemunit_DATA = systemd/reqivod.service systemd/reqivod.socket systemd/reqivod-control.socket
+systemduserunit_DATA = systemd/user/reqivod.service systemd/user/reqivod.socket systemd/user/reqivod-control.socket
 sysusers_DATA = systemd/reqivo.conf
-EXTRA_DIST += systemd/reqivod.service.in systemd/reqivod.socket.in systemd/reqivo.conf.in
-CLEANFILES += $(systemdsystemunit_DATA) $(sysusers_DATA)
+systemd_made = $(systemdsystemunit_DATA) $(systemduserunit_DATA) $(sysusers_DATA)
+EXTRA_DIST += $(systemd_made:=.in)
+CLEANFILES += $(systemd_made)
 
-SYSTEMD_SUBST = sed -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@rundir[@]|$(rundir)|g' -e 's|@confdir[@]|$(confdir)|g'
+SYSTEMD_SUBST = sed -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@bindir[@]|$(bindir)|g' -e 's|@rundir[@]|$(rundir)|g'
 
-systemd/reqivod.service: systemd/reqivod.service.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) systemd && $(SYSTEMD_SUBST) $(srcdir)/systemd/reqivod.service.in >$@.tmp && mv $@.tmp $@
-systemd/reqivod.socket: systemd/reqivod.socket.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) systemd && $(SYSTEMD_SUBST) $(srcdir)/systemd/reqivod.socket.in >$@.tmp && mv $@.tmp $@
-systemd/reqivo.conf: systemd/reqivo.conf.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) systemd && $(SYSTEMD_SUBST) $(srcdir)/systemd/reqivo.conf.in >$@.tmp && mv $@.tmp $@
+$(systemd_made): %: %.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) systemd/user && $(SYSTEMD_SUBST) $< >$@.tmp && mv $@.tmp $@

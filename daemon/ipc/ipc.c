@@ -32,7 +32,8 @@
 
 /* ---- who is silent ---- */
 
-static uid_t read_overflow_uid(void)
+/* Where /proc/sys is hidden, as from the system unit, it is what every kernel starts with. */
+uid_t ipc_overflow_uid(void)
 {
     unsigned uid = 65534;
     FILE *file = fopen("/proc/sys/kernel/overflowuid", "re");
@@ -299,7 +300,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     loop_timer_init(&ipc->hungry, params->loop, on_hungry, ipc);
     slow_init(ipc);
     loop_timer_init(&ipc->drain, params->loop, on_drain, ipc);
-    ipc->overflow_uid = read_overflow_uid();
+    ipc->overflow_uid = ipc_overflow_uid();
     ipc->started_us = loop_now_us(params->loop);
     snprintf(why, why_size, "no socket could be made");
     int rc = control_accounts_start(ipc);

@@ -72,6 +72,8 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
  * done or conf->drain_ms have passed. */
 void ipc_drain(struct ipc *ipc);
 void ipc_done(struct ipc *ipc);
+/* What the kernel says for a uid that it cannot map into this process's user namespace. */
+uid_t ipc_overflow_uid(void);
 void ipc_arm_hello(struct ipc *ipc); /* there is a new silent peer */
 /* It gets another turn in a moment. */
 void ipc_hungry(struct ipc *ipc, struct peer *peer);

@@ -27,25 +27,37 @@
 
 /* ---- the socket ---- */
 
-static int inherit_one(struct inherited *inherited, int fd, const char *name, char *why, size_t why_size)
+/* Where a descriptor of that name belongs; NULL: there is no such name. */
+static int *inherit_place(struct inherited *inherited, const char *name, int count)
 {
-    bool control = strcmp(name, "control") == 0;
-    int *place = control ? &inherited->control : &inherited->data;
+    if (strcmp(name, "control") == 0)
+        return &inherited->control;
+    if (strcmp(name, "reqivo") == 0)
+        return &inherited->data;
+    /* What libsystemd says where the manager gives no names: then there can be only one meaning. */
+    return count == 1 && strcmp(name, "unknown") == 0 ? &inherited->data : NULL;
+}
 
+/* 0, or -errno and what is wrong with it, to be said after its name. */
+static int inherit_one(int *place, int fd, const char **ret_wrong)
+{
+    if (!place) {
+        *ret_wrong = "is not a name that reqivod knows; FileDescriptorName= must be reqivo or control";
+        return -EINVAL;
+    }
     if (*place >= 0) {
-        snprintf(why, why_size,
-                 "the service manager passed two %s sockets; at most one of a kind is expected",
-                 control ? "control" : "data");
+        *ret_wrong = "was passed before; each name stands for one socket";
         return -EINVAL;
     }
     if (sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0) {
-        snprintf(why, why_size, "the socket '%s' that was passed is not a listening UNIX stream socket",
-                 name);
+        *ret_wrong = "is not a listening UNIX stream socket; ListenStream= must name a path";
         return -EINVAL;
     }
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+        *ret_wrong = "cannot be made non-blocking";
         return -errno;
+    }
     *place = fd;
     return 0;
 }
@@ -60,8 +72,13 @@ int listener_inherit(struct inherited *ret_inherited, char *why, size_t why_size
     if (rc < 0)
         snprintf(why, why_size, "the sockets that the service manager passed: %s", strerror(-rc));
     for (int i = 0; i < n; i++) {
-        if (rc == 0)
-            rc = inherit_one(&inherited, SD_LISTEN_FDS_START + i, names[i], why, why_size);
+        const char *wrong = NULL;
+
+        if (rc == 0) {
+            rc = inherit_one(inherit_place(&inherited, names[i], n), SD_LISTEN_FDS_START + i, &wrong);
+            if (rc < 0)
+                snprintf(why, why_size, "the descriptor '%s' from the service manager %s", names[i], wrong);
+        }
         free(names[i]);
     }
     free((void *)names);
@@ -253,10 +270,23 @@ void listener_init(struct listener *listener, struct ipc *ipc, struct accounts *
     loop_timer_init(&listener->pause, ipc->use.loop, on_accept_again, listener);
 }
 
+/* Of a socket that was passed; it stays "" when it has none. */
+static void socket_name(struct listener *listener, int fd)
+{
+    struct sockaddr_un sun;
+    socklen_t len = sizeof sun;
+
+    memset(&sun, 0, sizeof sun);
+    if (getsockname(fd, (struct sockaddr *)&sun, &len) == 0 && sun.sun_path[0] == '/')
+        memcpy(listener->path, sun.sun_path, sizeof listener->path - 1);
+}
+
 int listener_start(struct listener *listener, int fd, const char *path, char *why, size_t why_size)
 {
     listener->activated = fd >= 0;
-    if (fd < 0)
+    if (listener->activated)
+        socket_name(listener, fd);
+    else
         fd = socket_own(listener, path, why, why_size);
     if (fd < 0)
         return fd;

@@ -26,12 +26,14 @@ struct listener {
     char path[108];
 };
 
-/* The listening sockets that the service manager has passed. One of the name "control" is the control
- * socket's, the other one that of programs, whatever its name. */
+/* The listening sockets that the service manager has passed, known by their names: "control" is the control
+ * socket's, "reqivo" that of programs. A single one without a name is the latter. */
 struct inherited {
     int data, control; /* -1: none */
 };
-/* 0, or -errno with one line in `why`: more than one of a kind, or no listening UNIX stream socket. */
+/* 0, or -errno with one line in `why`: another name, more than one of a kind, no listening UNIX stream
+ * socket.
+ */
 int listener_inherit(struct inherited *ret_inherited, char *why, size_t why_size);
 
 void listener_init(struct listener *listener, struct ipc *ipc, struct accounts *accounts);

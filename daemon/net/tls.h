@@ -34,6 +34,8 @@ struct tls_setup {
 /* Reads the CA file now, before service starts. REQIVO_E_TRUST with err filled when a file that is named
  * cannot be used; a missing bundle of the distribution is only logged, and nothing is trusted. */
 int tls_new(const struct tls_setup *setup, struct tls **ret_tls, struct rqv_err *err);
+/* What is not in force although tls_new() asked for it, in words; NULL: all of it is. */
+const char *tls_unsound(const struct tls *tls);
 void tls_free(struct tls *tls); /* after worker_free(), and after the last SSL and trust */
 
 struct trust *tls_system_trust(struct tls *tls); /* borrowed */

@@ -140,3 +140,17 @@ int tls_ssl_error(SSL *ssl, int phase, struct rqv_err *err)
     return rqv_err_set(err, phase == REQIVO_PHASE_TLS ? REQIVO_E_TLS_HANDSHAKE : REQIVO_E_TLS_PROTOCOL, phase,
                        "%s", reason ? reason : "no reason was given");
 }
+
+/* Another OpenSSL than we were built with, or a policy of the system, may have its own view. */
+const char *tls_unsound(const struct tls *tls)
+{
+    const uint64_t wanted = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
+
+    if (SSL_CTX_get_min_proto_version(tls->ctx) < TLS_VERSION_MIN)
+        return "a version below TLS 1.2 would be spoken";
+    if (!(SSL_CTX_get_verify_mode(tls->ctx) & SSL_VERIFY_PEER))
+        return "certificates would not be verified";
+    if ((SSL_CTX_get_options(tls->ctx) & wanted) != wanted)
+        return "renegotiation or compression would be allowed";
+    return NULL;
+}

@@ -165,7 +165,7 @@ def test_files():
 
 def test_user_without_runtime_folder():
     """The program itself may lie where only root reads, so it is reached by descriptor."""
-    change = {'user': 65534, 'group': 65534, 'extra_groups': []} if os.geteuid() == 0 else {}
+    change = {'user': 65533, 'group': 65533, 'extra_groups': []} if os.geteuid() == 0 else {}
     fd = os.open(REQIVOD, os.O_RDONLY)
     done = subprocess.run([f'/proc/self/fd/{fd}', '--config', '/dev/null'], env={'PATH': '/usr/bin:/bin'}, pass_fds=[fd], cwd='/',
                           capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False, **change)

@@ -108,7 +108,7 @@ def full(place, origin):
 
 def activated(place, origin):
     """Both sockets from the service manager, told apart by name, in either order; two of a kind are refused."""
-    for names in ('control:data', 'reqivod.socket:control', 'control'):
+    for names in ('control:reqivo', 'reqivo:control', 'control'):
         folder = place.fresh('activated')
         os.makedirs(folder, mode=0o700)
         paths = [os.path.join(folder, 'control.sock' if name == 'control' else 'reqivo.sock') for name in names.split(':')]

@@ -5,6 +5,7 @@ nothing of the sources out. The prefix is the configured one: pkg-config's file 
 import glob
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -23,6 +24,8 @@ FILES = {
     'include/reqivo/response.h': 0o644, 'include/reqivo/websocket.h': 0o644, 'include/reqivo/adapters/libev.h': 0o644,
     'lib/pkgconfig/reqivo-client.pc': 0o644, f'{LIBRARY}.0.0.0': 0o755, 'lib/libreqivo-client.la': 0o755,
     'lib/systemd/system/reqivod.service': 0o644, 'lib/systemd/system/reqivod.socket': 0o644, 'lib/sysusers.d/reqivo.conf': 0o644,
+    'lib/systemd/system/reqivod-control.socket': 0o644, 'lib/systemd/user/reqivod-control.socket': 0o644,
+    'lib/systemd/user/reqivod.service': 0o644, 'lib/systemd/user/reqivod.socket': 0o644,
     'share/doc/reqivo/LICENSE': 0o644,
     'share/man/man1/reqivo.1': 0o644, 'share/man/man1/reqivoctl.1': 0o644,
     'share/man/man5/reqivod.conf.5': 0o644, 'share/man/man8/reqivod.8': 0o644,
@@ -93,6 +96,26 @@ class Installed:
             rt.contains(done.stdout.decode(), os.path.basename(name))
         with open(self.path('lib/systemd/system/reqivod.service'), encoding='ascii') as file:
             rt.contains(file.read(), f'\nExecStart={self.prefix}/sbin/reqivod')
+
+    def verify(self, kind):
+        """systemd-analyze(1) has nothing to say about the units, in a tree where the daemon is."""
+        theirs, ours = f'/usr/lib/systemd/{kind}', self.place.fresh(f'units-{kind}')
+        shutil.copytree(self.path(f'lib/systemd/{kind}'), ours)
+        for name in os.listdir(ours):
+            path = os.path.join(ours, name)
+            with open(path, encoding='ascii') as file:
+                text = file.read()
+            with open(path, 'w', encoding='ascii') as file:
+                file.write(text.replace(f'={self.prefix}/', f'={self.top}/'))
+        env = dict(self.env, SYSTEMD_UNIT_PATH=f'{ours}:{theirs}', XDG_RUNTIME_DIR=self.place.dir)
+        analyze = [rt.tool('systemd-analyze'), 'verify', f'--{kind}', '--man=no', '--generators=no']
+        done = rt.run([*analyze, *(os.path.join(ours, name) for name in sorted(os.listdir(ours)))], check=False, env=env)
+        said = done.stderr.decode()
+        rt.equal((done.returncode, said), (0, ''))
+        with open(os.path.join(ours, 'reqivod.service'), 'a', encoding='ascii') as file:
+            file.write('NoSuchKey=1\n')
+        done = rt.run([*analyze, os.path.join(ours, 'reqivod.service')], check=False, env=env)
+        rt.contains(done.stderr.decode(), 'NoSuchKey', 'a unit that is wrong')
 
     def pkg_config(self, *args):
         env = dict(os.environ, PKG_CONFIG_PATH=self.path('lib/pkgconfig'), PKG_CONFIG_SYSROOT_DIR=self.root)
@@ -171,6 +194,8 @@ def main():
         tap.case('make install: the files and their modes', installed.files)
         tap.case('make install: a page for each function', installed.pages)
         tap.case('the installed programs start, and the unit names the daemon', installed.programs)
+        for kind in ('system', 'user'):
+            tap.case(f'rule_d1_unit: systemd-analyze verify is content with the {kind} units', installed.verify, kind)
         tap.case("pkg-config: the library's version", installed.version)
         names = sorted(os.path.basename(name)[:-2] for name in glob.glob(os.path.join(rt.srcdir(), 'doc', 'examples', '*.c')))
         for compiler in ('gcc', 'clang'):

@@ -6,7 +6,7 @@ set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 src=${REQIVO_SRCDIR:-$(cd "$here/../.." && pwd)}
 build=${REQIVO_BUILDDIR:?the folder of a build}
-gates=(layers size tidy symbols binaries purity headers style man codes rules words keys wire_doc readme)
+gates=(layers size tidy symbols binaries purity headers style man codes rules words keys wire_doc readme units)
 for name in "$@"; do
     case " ${gates[*]} " in
     *" $name "*) ;;

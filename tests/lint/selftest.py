@@ -23,6 +23,7 @@ RULES = "# ids\nB1-1\tfirst\nB1-2\tsecond\n"
 PAGE = ".TH X 3\n.SH NAME\nreqivo_a \\- does a\n.SH DESCRIPTION\ntext\n"
 RETURNS = "/* Does a. Returns 0,\n * -EINVAL, or REQIVO_E_URL. */\nREQIVO_API int reqivo_a(int a);\n"
 VALUES = ".Sh RETURN VALUES\n.Bl -tag -width Ds\n.It Fn reqivo_a\n0,\n.Fl EINVAL ,\n%s.El\n.Sh SEE ALSO\n"
+UNIT = (HERE.parent.parent / "systemd/reqivod.service.in").read_text()
 KEY = "-----BEGIN RSA PRIVATE " + "KEY-----\n"
 
 REFUSED = [
@@ -101,6 +102,13 @@ REFUSED = [
     ("readme", "code that is in no file", {"README.md": "```c\nint a;\n```\n"}, "no <!-- PATH -->"),
     ("readme", "code that its file has not", {
         "README.md": "<!-- a.c -->\n```c\nint b;\n```\n", "a.c": "int a;\n"}, "no excerpt"),
+    ("units", "a unit without protection", {
+        "systemd/reqivod.service.in": "[Service]\nExecStart=@sbindir@/reqivod\n"}, "the exposure is 9."),
+    ("units", "a unit a little too open", {
+        "systemd/reqivod.service.in": UNIT.replace("SystemCallFilter", "#").replace("PrivateTmp", "#")}, "at most 1.5"),
+    ("units", "a key that systemd does not know", {
+        "systemd/reqivod.service.in": UNIT.replace("PrivateIPC=", "PrivateIpc=")}, "Unknown key"),
+    ("units", "no unit", {}, "not there"),
     ("readme", "a link to nowhere", {"README.md": "[x](doc/x.md)\n"}, "leads nowhere"),
 ]
 ALLOWED = [
@@ -119,6 +127,7 @@ ALLOWED = [
     ("words", {"common/a.c": "/* strcpy() is not used */\nint a;\n"}),
     ("codes", {"include/reqivo/a.h": RETURNS, "doc/man/a.3": VALUES % ".Dv REQIVO_E_URL\n"}),
     ("keys", {"README.md": "text\n"}),
+    ("units", {"systemd/reqivod.service.in": UNIT}),
     ("readme", {"README.md": "<!-- a.c -->\n```c\nint b;\n```\n[a](a.c)\n", "a.c": "int a;\nint b;\n"}),
 ]
 # (gate, what, C text, flags, files, word or None when it is to pass)

@@ -280,3 +280,9 @@ tests_unit_test_client_websocket_LDADD = libclient.la $(CHECK_LIBS)
 tests_unit_test_client_websocket_sync_SOURCES = tests/unit/test_client_websocket_sync.c tests/unit/fake_ws.h \
 	$(client_test_sources)
 tests_unit_test_client_websocket_sync_LDADD = libclient.la $(CHECK_LIBS)
+
+# daemon/selfcheck
+check_PROGRAMS += tests/unit/test_selfcheck
+TESTS += tests/unit/test_selfcheck
+tests_unit_test_selfcheck_SOURCES = tests/unit/test_selfcheck.c tests/unit/unit.h
+tests_unit_test_selfcheck_LDADD = libreqivod.la $(CHECK_LIBS)

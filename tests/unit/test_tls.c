@@ -251,6 +251,24 @@ START_TEST(rule_b7_4_context)
 }
 END_TEST
 
+START_TEST(rule_d1_tls_context)
+{
+    SSL_CTX *ctx = env.tls->ctx;
+
+    ck_assert_ptr_null(tls_unsound(env.tls));
+    SSL_CTX_set_min_proto_version(ctx, TLS1_1_VERSION);
+    ck_assert_str_eq(tls_unsound(env.tls), "a version below TLS 1.2 would be spoken");
+    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+    ck_assert_str_eq(tls_unsound(env.tls), "certificates would not be verified");
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_clear_options(ctx, SSL_OP_NO_RENEGOTIATION);
+    ck_assert_str_eq(tls_unsound(env.tls), "renegotiation or compression would be allowed");
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
+    ck_assert_ptr_null(tls_unsound(env.tls));
+}
+END_TEST
+
 START_TEST(rule_b7_6_certificate_limits)
 {
     struct net_cert_params cert = {.cn = "x", .issuer = &ca};
@@ -499,6 +517,7 @@ static Suite *suite(void)
     tcase_add_test(t, rule_b7_1_no_prime_of_the_server);
     tcase_add_test(t, rule_b7_2_verify_off);
     tcase_add_test(t, rule_b7_4_context);
+    tcase_add_test(t, rule_d1_tls_context);
     tcase_add_test(t, rule_b7_6_certificate_limits);
     tcase_add_test(t, rule_b7_9_alpn_must_be_offered);
     tcase_add_test(t, handshake_cut);
