@@ -34,6 +34,7 @@ struct conf {
     uint32_t peers_uid, peers_total;             /* 4096; total 0: from RLIMIT_NOFILE */
     uint32_t requests_uid, requests_total;       /* 8192, 32768 */
     uint32_t connections_uid, connections_total; /* 1024; total 0: from RLIMIT_NOFILE */
+    uint64_t decoded_max;                        /* 16 GiB; 0: no limit; of one response */
 
     /* timeouts { } ms: queue, connect, tls, first_byte, stall, total (0: none) */
     uint32_t timeout_ms[6];  /* 30000 10000 10000 60000 60000 0 */

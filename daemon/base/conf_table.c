@@ -45,6 +45,7 @@ const struct conf_entry conf_table[] = {
     {"limits", "requests_total", "32768", NULL, 1, 10000000, AT(requests_total), 0, CONF_COUNT},
     {"limits", "connections_uid", "1024", NULL, 1, 1000000, AT(connections_uid), 0, CONF_COUNT},
     {"limits", "connections_total", "0", NULL, 0, 1000000, AT(connections_total), 0, CONF_COUNT},
+    {"limits", "decoded", "16GiB", NULL, 0, TIB, AT(decoded_max), 0, CONF_BYTES},
 
     {"timeouts", "queue", "30s", NULL, 0, 7 * DAY, AT(timeout_ms[0]), 0, CONF_TIME},
     {"timeouts", "connect", "10s", NULL, 0, 7 * DAY, AT(timeout_ms[1]), 0, CONF_TIME},

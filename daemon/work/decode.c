@@ -2,6 +2,8 @@
 /* decode - see decode.h. */
 #include "daemon/work/decode.h"
 
+#include "daemon/base/loop.h"
+
 #include <reqivo/error.h>
 
 #include <errno.h>
@@ -29,6 +31,7 @@ static int make(const struct decode_params *params, const struct rqv_codings *co
         return rc;
     struct decode *decode = calloc(1, sizeof *decode);
     rqv_coding_limits_default(&limits);
+    limits.output_max = params->size_max;
     rc = decode ? rqv_coding_new(codings, &limits, &payer, &decode->coding) : -ENOMEM;
     if (rc < 0) {
         free(decode);
@@ -36,9 +39,8 @@ static int make(const struct decode_params *params, const struct rqv_codings *co
         return rc;
     }
     decode->account = params->account;
-    decode->loop = params->loop;
     queue_init(&decode->in, params->account, LOOP_SCRATCH);
-    loop_task_init(&decode->again, params->again, params->owner);
+    fair_item_init(&decode->turn, params->account, params->fn, params->owner);
     *ret_decode = decode;
     return 1;
 }
@@ -69,7 +71,7 @@ void decode_free(struct decode **place)
     if (decode->trailers)
         account_refund(account, ACCOUNT_MEMORY, decode->trailers->size);
     free(decode->trailers);
-    loop_task_drop(&decode->again);
+    fair_drop(&decode->turn);
     rqv_coding_free(decode->coding);
     queue_done(&decode->in);
     free(decode);
@@ -140,9 +142,4 @@ int decode_keep(struct decode *decode, const struct rqv_fields *trailers)
 bool decode_waits(const struct decode *decode)
 {
     return decode->busy || queue_len(&decode->in) > 0;
-}
-
-void decode_later(struct decode *decode)
-{
-    loop_task_queue(decode->loop, &decode->again, LOOP_WORK);
 }

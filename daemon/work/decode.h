@@ -9,7 +9,6 @@
 
 #include "common/err.h"
 #include "daemon/base/account.h"
-#include "daemon/base/loop.h"
 #include "daemon/base/queue.h"
 #include "proto/coding.h"
 
@@ -17,9 +16,9 @@ struct decode {
     struct account *account;
     struct rqv_coding *coding;
     struct queue in;
-    bool busy; /* there may be more output without more input */
-    struct loop *loop;
-    struct loop_task again; /* the owner's next turn, after its share of work */
+    bool busy;             /* there may be more output without more input */
+    struct fair_item turn; /* the owner's, for its next step */
+    bool is_turn;          /* of the owner: it is this one */
     struct decode_trailers {
         size_t size;
         struct rqv_fields fields;
@@ -27,12 +26,12 @@ struct decode {
     } * trailers; /* they came before all was given out; NULL: none */
 };
 
-/* `again` runs in a later turn, when decode_later() was called. 1: *ret_decode is made. 0: the fields name no
+/* `fn` is the item's of `turn`, which the owner queues. 1: *ret_decode is made. 0: the fields name no
  * coding. Else a code, with err filled. */
 struct decode_params {
     struct account *account; /* must outlive the decode */
-    struct loop *loop;
-    loop_task_fn again;
+    uint64_t size_max;       /* of the decoded body; 0: no limit */
+    bool (*fn)(void *owner);
     void *owner;
 };
 int decode_new(const struct decode_params *params, const struct rqv_fields *fields,
@@ -48,6 +47,5 @@ int decode_take(struct decode *decode, bool last, uint8_t *out, size_t *len, str
 int decode_keep(struct decode *decode, const struct rqv_fields *trailers);
 /* Something waits: nothing more should be put in. */
 bool decode_waits(const struct decode *decode);
-void decode_later(struct decode *decode);
 
 #endif

@@ -4,7 +4,8 @@
  *
  *   connection --as much as the program grants, and only when nothing waits--> decode --64 KiB a step--> sink
  *
- * The window counts what the program gets; the figures count what came.
+ * Each step is an item of the account's circle, as a read of a socket is, so between two steps for one uid
+ * whoever else waits has his turn. The window counts what the program gets; the figures count what came.
  */
 #include "daemon/work/exchange_internal.h"
 
@@ -12,17 +13,27 @@
 
 #include <reqivo/error.h>
 
-#define STEPS 8 /* of a turn: 512 KiB; then the others' turn comes */
-
-static void on_again(void *owner)
+/* The driver gets to exchange_decode(), which does one step for `is_turn`. */
+static bool on_turn(void *owner)
 {
-    exchange_kick(owner);
+    struct exchange *x = owner;
+
+    x->decode->is_turn = true;
+    exchange_drive(x);
+    if (x->step == STEP_DONE)
+        return false;
+    x->decode->is_turn = false;
+    if (decode_waits(x->decode))
+        return !x->blocked;
+    if (x->lease.conn)
+        lease_want(&x->lease);
+    return false;
 }
 
 /* A part of a coded body (206) is no coded body, and what has no body has no coding. */
 int exchange_decode_begin(struct exchange *x, const struct rqv_http1_head *head)
 {
-    struct decode_params params = {x->account, x->env->loop, on_again, x};
+    struct decode_params params = {x->account, x->env->conf->decoded_max, on_turn, x};
     struct rqv_err err = {0};
 
     if (!(x->flags & RQV_REQ_DECODE) || head->body == RQV_HTTP1_NONE || head->status == 206)
@@ -53,7 +64,6 @@ static enum answer tell_trailers(struct exchange *x)
     return exchange_fail(x, &err);
 }
 
-/* One step. NEXT: another one may do more. */
 static enum answer decode_step(struct exchange *x, size_t room)
 {
     uint8_t out[RQV_CODING_STEP_MAX] RQV_UNINIT;
@@ -72,28 +82,24 @@ static enum answer decode_step(struct exchange *x, size_t room)
             return exchange_fail(x, &err);
         }
     }
-    if (state == RQV_CODING_END)
-        return tell_trailers(x);
-    return state == RQV_CODING_HAVE_OUTPUT ? NEXT : WAIT;
+    return state == RQV_CODING_END ? tell_trailers(x) : WAIT;
 }
 
 enum answer exchange_decode(struct exchange *x)
 {
-    for (int i = 0; i < STEPS; i++) {
-        if (!decode_waits(x->decode) && !x->ended)
-            return WAIT;
-        size_t room = x->sink->room(x);
-        if (x->window < room)
-            room = (size_t)x->window;
-        if (room == 0) {
-            x->blocked = true; /* exchange_kick() when the program takes more */
-            return WAIT;
-        }
-        enum answer answer = decode_step(x, room);
-        if (answer != NEXT)
-            return answer;
+    size_t room = x->sink->room(x);
+
+    if (!decode_waits(x->decode) && !x->ended)
+        return WAIT;
+    if (x->window < room)
+        room = (size_t)x->window;
+    x->blocked = room == 0; /* exchange_kick() when the program takes more */
+    if (x->blocked)
+        return WAIT;
+    if (x->decode->is_turn) {
+        x->decode->is_turn = false;
+        return decode_step(x, room);
     }
-    x->blocked = true;
-    decode_later(x->decode);
+    fair_queue(&x->decode->turn);
     return WAIT;
 }

@@ -149,12 +149,10 @@ static size_t window(struct lease *lease)
     size_t room = x->sink->room(x);
     size_t n = x->window < room ? (size_t)x->window : room;
 
-    if (x->decode && decode_waits(x->decode))
-        n = 0;
     x->blocked = n == 0;
     if (x->blocked)
         exchange_arm(x);
-    return n;
+    return x->decode && decode_waits(x->decode) ? 0 : n; /* its turn asks for more when all is decoded */
 }
 
 const struct lease_events exchange_lease_events = {

@@ -179,6 +179,29 @@ START_TEST(rule_b4_a_bomb)
 }
 END_TEST
 
+/* limits.decoded: its last byte may come, the next may not. */
+START_TEST(rule_b4_a_decoded_body_has_a_size)
+{
+    struct world *w = decode_open();
+    struct bytes body = coded(_i, 300000, false);
+
+    set_reply("200 OK", kinds[_i].name, body);
+    w->env.conf.decoded_max = 299999;
+    run(w);
+    check_code(w, REQIVO_E_LIMIT_CODING, REQIVO_SENT_YES);
+    ck_assert_uint_le(w->seen.body, 299999);
+    ck_assert_ptr_nonnull(strstr(w->seen.detail, "limits.decoded"));
+    w->env.conf.decoded_max = 300000;
+    run(w);
+    check_code(w, 0, REQIVO_SENT_YES);
+    w->env.conf.decoded_max = 0;
+    run(w);
+    check_code(w, 0, REQIVO_SENT_YES);
+    free(body.at);
+    decode_close(w);
+}
+END_TEST
+
 START_TEST(rule_b4_chains_of_five_and_no_more)
 {
     struct world *w = decode_open();
@@ -200,6 +223,94 @@ START_TEST(rule_b4_chains_of_five_and_no_more)
     set_reply("200 OK", "gzip, sdch", body);
     run(w);
     check_code(w, REQIVO_E_CODING, REQIVO_SENT_YES);
+    free(body.at);
+    decode_close(w);
+}
+END_TEST
+
+/* ---- turns ---- */
+
+#define CROWD 24 /* of one user; the other has one */
+
+static struct turns {
+    struct seen seen[CROWD + 1];
+    struct exchange *x[CROWD + 1];
+    unsigned heads;
+    char order[4096]; /* who was given a piece: 'a' the crowd, 'b' the other */
+    size_t count;
+} turns;
+
+/* Nobody takes a byte until all could. */
+static int note_head(struct exchange *x, const struct rqv_response_head *head)
+{
+    struct seen *seen = x->owner;
+
+    turns.heads++;
+    seen->room = 0;
+    return sink_head(x, head);
+}
+
+static int note_data(struct exchange *x, const uint8_t *bytes, size_t len, bool last)
+{
+    ck_assert_uint_lt(turns.count, sizeof turns.order);
+    turns.order[turns.count++] = x->account->uid == 1000 ? 'a' : 'b';
+    return sink_data(x, bytes, len, last);
+}
+
+static void begin_for(struct world *w, struct account *account, const struct exchange_sink *notes, unsigned n)
+{
+    struct rqv_err err = {0};
+    struct exchange_params params = {.sink = notes,
+                                     .owner = &turns.seen[n],
+                                     .account = account,
+                                     .source = &w->source,
+                                     .id = ++w->next_id,
+                                     .head = &w->head,
+                                     .ended = true};
+
+    turns.seen[n] = (struct seen){.room = 1 << 20};
+    ck_assert_int_eq(exchange_new(&w->env.exchanges, &params, &turns.x[n], &err), 0);
+    ck_assert_int_eq(exchange_credit(turns.x[n], 1 << 20), 0);
+    exchange_kick(turns.x[n]);
+}
+
+/* However many bodies of one user are decoded, and however much each of them grows: between two steps for
+ * another user there is one of theirs. */
+START_TEST(rule_b10_1_decoding_takes_turns)
+{
+    struct world *w = decode_open();
+    struct bytes body = coded(0, 1 << 20, true);
+    struct exchange_sink notes = sink;
+    struct account *other;
+
+    notes.head = note_head;
+    notes.data = note_data;
+    memset(&turns, 0, sizeof turns);
+    w->env.conf.pool_connections = CROWD;
+    set_reply("200 OK", "gzip", body);
+    ck_assert_int_eq(account_get(&w->env.accounts, 1001, &other), 0);
+    for (unsigned n = 0; n < CROWD; n++)
+        begin_for(w, w->env.account, &notes, n);
+    begin_for(w, other, &notes, CROWD);
+    mini_env_until(&w->env, &turns.heads, CROWD + 1);
+    mini_env_ms(&w->env, 5);
+    ck_assert_uint_eq(turns.count, 0);
+    for (unsigned n = 0; n <= CROWD; n++) {
+        turns.seen[n].room = 1 << 20;
+        exchange_kick(turns.x[n]);
+    }
+    for (unsigned n = 0; n <= CROWD; n++) {
+        mini_env_until(&w->env, &turns.seen[n].done, 1);
+        ck_assert_int_eq(turns.seen[n].end.code, 0);
+        ck_assert_uint_eq(turns.seen[n].body, 1 << 20);
+    }
+    ck_assert_uint_ge(turns.count, 16 * (CROWD + 1));
+    const char *first = memchr(turns.order, 'b', turns.count), *last = strrchr(turns.order, 'b');
+    for (const char *at = first; at < last; at++)
+        ck_assert_msg(at[0] == 'b' || at[1] == 'b', "the other waits for several: %.60s", first);
+    ck_assert_int_le(first - turns.order, 1);
+    ck_assert_int_le(last - first, 2 * 17);
+    account_release(&other);
     free(body.at);
     decode_close(w);
 }
@@ -334,16 +445,16 @@ static Suite *suite(void)
     TCase *each = tcase_create("each coding"), *none = tcase_create("none");
 
     tcase_set_timeout(each, 60);
-    add_all(each,
-            (const TTest *const[]){each_coding_is_taken_off, a_slow_reader_gets_what_he_takes,
-                                   rule_b4_a_coded_body_that_is_cut, rule_b4_a_coded_body_that_is_damaged,
-                                   rule_b4_a_bomb, canceled_and_abandoned_in_the_middle, NULL});
+    add_all(each, (const TTest *const[]){
+                      each_coding_is_taken_off, a_slow_reader_gets_what_he_takes,
+                      rule_b4_a_coded_body_that_is_cut, rule_b4_a_coded_body_that_is_damaged, rule_b4_a_bomb,
+                      rule_b4_a_decoded_body_has_a_size, canceled_and_abandoned_in_the_middle, NULL});
     suite_add_tcase(s, each);
     tcase_add_loop_test(none, what_has_nothing_to_decode, 0, sizeof plain / sizeof plain[0]);
     suite_add_tcase(s, none);
     UNIT_TCASE(s, "chain", a_full_queue_is_waited_for, rule_b4_chains_of_five_and_no_more,
-               rule_b9_1_decoders_are_charged_first, trailers_come_behind_the_body,
-               what_is_accepted_is_said_once);
+               rule_b10_1_decoding_takes_turns, rule_b9_1_decoders_are_charged_first,
+               trailers_come_behind_the_body, what_is_accepted_is_said_once);
     return s;
 }
 
