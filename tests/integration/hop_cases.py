@@ -6,7 +6,7 @@ number is added to it, so that each case has a jar of its own; earlier: paths th
 {a} {b} are http origins of two ports, {s} an https one; {A} {B} {S} the same, quoted for a query.
 The origins log everything: `log` maps an origin to the list of (method, path) that it has seen in this case, in order; what is in
 `never` must not stand in any head of that origin, what is in `always` must stand in every one.
-hops: [(status, path)]; url: path of the last URL.
+hops: [(status, path)]; url: path of the last URL. late: {number of a hop, the answer included: ms that the origin takes}.
 """
 import gzip
 import zlib
@@ -60,6 +60,13 @@ case('a redirect before the body is read', send('PUT', '/early/echo', 'body fill
 case('a redirect with a body of 60000', get('/long/60000/end'), dict(OK, length=3))
 case('a redirect with a body of 1000000', get('/long/1000000/end'), dict(OK, length=3))
 case('streamed: one head, and the body of the last alone', get('/to/302/end', 'stream'), dict(OK, length=3, heads=1))
+
+# ---- times ----
+
+case('the first hop is late', get('/late/200?/to/302/end'), dict(OK, length=3, late={0: 200}))
+case('a hop in the middle is late', get('/to/302?/late/200?/to/302?{B}/end'), dict(OK, length=3, late={1: 200}))
+case('the answer is late', get('/to/302?{B}/to/302?/sleep/200'), dict(OK, late={2: 200}))
+case('two are late', get('/late/150?{B}/late/100?/end'), dict(OK, length=3, late={0: 150, 1: 100}))
 
 # ---- where to ----
 

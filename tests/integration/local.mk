@@ -34,10 +34,11 @@ tests_integration_driver_sync_LDADD = libreqivo-client.la
 tests_integration_driver_async_SOURCES = tests/integration/driver_async.c tests/integration/driver_common.c \
 	tests/integration/driver_common.h
 tests_integration_driver_async_LDADD = libreqivo-client.la
-driver_scripts = tests/integration/test_async.py tests/integration/test_cases.py tests/integration/test_control.py tests/integration/test_isolation.py \
+driver_scripts = tests/integration/test_async.py tests/integration/test_bombs.py tests/integration/test_cases.py tests/integration/test_control.py \
+	tests/integration/test_isolation.py \
 	tests/integration/test_kill_client.py tests/integration/test_kill_daemon.py tests/integration/test_limits.py tests/integration/test_overload.py \
 	tests/integration/test_many.py tests/integration/test_nodaemon.py tests/integration/test_pools.py tests/integration/test_redirect.py \
-	tests/integration/test_selfcheck.py tests/integration/test_service.py \
+	tests/integration/test_restart.py tests/integration/test_selfcheck.py tests/integration/test_service.py \
 	tests/integration/test_shares.py tests/integration/test_slow_reader.py tests/integration/test_uids.py \
 	tests/integration/test_wire_abuse.py tests/integration/test_zones.py
 dist_check_SCRIPTS += $(driver_scripts)

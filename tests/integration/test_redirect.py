@@ -6,6 +6,7 @@ import gzip
 import os
 import re
 import sys
+import time
 import zlib
 
 sys.dont_write_bytecode = True
@@ -17,6 +18,7 @@ import odd_origin as odd  # noqa: E402
 from drivers import rt  # noqa: E402
 
 CONF = rt.Reqivod.CONF + 'pool {\n    hold_down = 0\n}\n'
+FIRST, TOTAL, CALL = 5, 6, 7  # of time_us
 
 
 class HopOrigin(odd.OddOrigin):
@@ -45,6 +47,12 @@ class HopOrigin(odd.OddOrigin):
     def do_count(self, connection, request):
         left = int(request.target.split('/')[2])
         return self.redirect(connection, request, 302, f'/count/{left - 1}') if left else self.do_end(connection, request)
+
+    def do_late(self, connection, request):
+        """/late/MS?URL redirects then."""
+        path, _, to = request.target.partition('?')
+        time.sleep(int(path.split('/')[2]) / 1000)
+        return self.redirect(connection, request, 302, to)
 
     def do_early(self, connection, request):
         self.redirect(connection, request, 307, '/echo')
@@ -122,12 +130,25 @@ def path_of(url):
     return '/' + url.split('/', 3)[3] if url.count('/') >= 3 else ''
 
 
+def check_late(result, late):
+    """The hops that the origin answered late, in ms: each took as long as that at least, in its own figures and in the chain's."""
+    ends = [0, *(hop[3] for hop in result['hops']), result['time_us'][TOTAL]]
+    for number, ms in late.items():
+        took = ends[number + 1] - ends[number]
+        assert took >= ms * 1000, f'hop {number} took {took} us, but the origin {ms} ms: {ends}'
+    if len(result['hops']) in late:
+        rt.equal(result['time_us'][FIRST] >= late[len(result['hops'])] * 1000, True, f'the first byte of the last: {result["time_us"]}')
+    assert result['time_us'][CALL] >= ends[-1], f'the call, and the daemon: {result["time_us"]}'
+
+
 def check(world, result, expect):
     rt.equal(result['completions'], 1, 'completions')
     for key, value in expect.items():
-        if key in ('log', 'never', 'always', 'never_last', 'last_never', 'always_last'):
+        if key == 'late':
+            check_late(result, value)
+        elif key in ('log', 'never', 'always', 'never_last', 'last_never', 'always_last'):
             continue
-        if key == 'hops':
+        elif key == 'hops':
             rt.equal([(h[0], path_of(h[2])) for h in result['hops']], value, 'hops')
         elif key == 'url':
             rt.equal(path_of(result['url']), value, 'the last URL')
