@@ -22,7 +22,10 @@ static const char help_text[] =
     "Verbs\n"
     "  status              the daemon: version, counts, memory\n"
     "  pools               the pools of connections, one a line\n"
+    "  clients             the programs that are connected, one a line\n"
+    "  requests            the requests in flight, one a line, the oldest first\n"
     "  websockets          the WebSocket sessions, one a line\n"
+    "  metrics             all figures, in Prometheus' text format\n"
     "\n"
     "Options\n"
     "      --control PATH  the daemon's control socket\n"
@@ -33,9 +36,28 @@ static const char help_text[] =
     "\n"
     "Exit codes: 0, 2 usage, 28 no answer in time, 100 no daemon: reqivoctl(1).\n";
 
+/* One verb: what the daemon is asked, and how its rows are shown to people. */
+struct ctl_verb {
+    const char *name;
+    int query;          /* REQIVO_QUERY_... */
+    const char *none;   /* without a row; NULL: one row always comes */
+    const char *sorted; /* by this column; NULL: as they come */
+    bool descending;
+};
+
+static const struct ctl_verb verbs[] = {
+    {"status", REQIVO_QUERY_STATUS, NULL, NULL, false},
+    {"pools", REQIVO_QUERY_POOLS, "no pools", "origin", false},
+    {"clients", REQIVO_QUERY_CLIENTS, "no clients", "program", false},
+    {"requests", REQIVO_QUERY_REQUESTS, "no requests", "age_ms", true},
+    {"websockets", REQIVO_QUERY_WEBSOCKETS, "no websockets", "origin", false},
+    {"metrics", REQIVO_QUERY_METRICS, NULL, NULL, false},
+};
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
 struct ctl_options {
     const char *socket, *control;
-    int verb; /* REQIVO_QUERY_..., 0: help or version was printed */
+    const struct ctl_verb *verb; /* NULL: help or version was printed */
     bool json;
 };
 
@@ -48,17 +70,16 @@ static int usage(const char *what, const char *word)
 static int verb_parse(int argc, char *argv[], struct ctl_options *options)
 {
     if (optind >= argc)
-        return usage("no verb given: status, pools or websockets", "");
+        return usage("no verb given, such as status or pools", "");
     if (optind + 1 < argc)
         return usage("one verb only, not also: ", argv[optind + 1]);
-    if (strcmp(argv[optind], "status") == 0)
-        options->verb = REQIVO_QUERY_STATUS;
-    else if (strcmp(argv[optind], "pools") == 0)
-        options->verb = REQIVO_QUERY_POOLS;
-    else if (strcmp(argv[optind], "websockets") == 0)
-        options->verb = REQIVO_QUERY_WEBSOCKETS;
-    else
+    for (size_t i = 0; i < VERBS; i++)
+        if (strcmp(argv[optind], verbs[i].name) == 0)
+            options->verb = &verbs[i];
+    if (!options->verb)
         return usage("unknown verb: ", argv[optind]);
+    if (options->json && options->verb->query == REQIVO_QUERY_METRICS)
+        return usage("metrics have a form of their own, not also: ", "--json");
     return 0;
 }
 
@@ -97,19 +118,31 @@ static int options_parse(int argc, char *argv[], struct ctl_options *options)
     return verb_parse(argc, argv, options);
 }
 
-static int print(const struct ctl_options *options, const struct rows *rows)
+static int print(const struct ctl_options *options, struct rows *rows)
 {
-    bool status = options->verb == REQIVO_QUERY_STATUS;
+    const struct ctl_verb *verb = options->verb;
+    bool one = verb->query == REQIVO_QUERY_STATUS;
 
-    if (options->json && rows_print_json(rows, status, stdout) < 0)
+    if (verb->sorted)
+        rows_sort(rows, verb->sorted, verb->descending);
+    if (options->json && rows_print_json(rows, one, stdout) < 0)
         return CLI_EXIT_WRITE;
-    if (!options->json && status)
+    if (!options->json && one)
         rows_print_lines(rows, stdout);
     else if (!options->json && rows->count)
         rows_print_table(rows, stdout);
-    else if (!options->json)
-        puts(options->verb == REQIVO_QUERY_POOLS ? "no pools" : "no websockets");
+    else if (!options->json && verb->none)
+        puts(verb->none);
     return fflush(stdout) == 0 ? CLI_EXIT_OK : CLI_EXIT_WRITE;
+}
+
+/* Lines that are shown as they are: the daemon's own names and numbers, nothing of a stranger's. */
+static void on_lines(size_t count, const char *const names[], const char *const values[], void *userdata)
+{
+    (void)names;
+    (void)userdata;
+    for (size_t i = 0; i < count; i++)
+        puts(values[i]);
 }
 
 /* The library speaks of requests; here nobody but the daemon can have been late. */
@@ -136,7 +169,8 @@ static int query(const struct ctl_options *options)
     if (rc < 0 && path)
         reqivo_open_error(path, why, sizeof(why));
     else
-        rc = reqivo_query(client, options->verb, QUERY_TIMEOUT_MS, rows_add, &rows);
+        rc = reqivo_query(client, options->verb->query, QUERY_TIMEOUT_MS,
+                          options->verb->query == REQIVO_QUERY_METRICS ? on_lines : rows_add, &rows);
     if (rc == 0 && rows.no_memory)
         rc = -ENOMEM;
     if (rc >= 0) {

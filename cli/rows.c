@@ -28,7 +28,8 @@ static void row_done(struct rows_row *row)
 void rows_add(size_t count, const char *const names[], const char *const values[], void *userdata)
 {
     struct rows *rows = userdata;
-    struct rows_row row = {.pairs = calloc(count ? count : 1, sizeof(*row.pairs)), .count = count};
+    struct rows_row row = {
+        .pairs = calloc(count ? count : 1, sizeof(*row.pairs)), .count = count, .number = rows->count};
     struct rows_row *items = realloc(rows->items, (rows->count + 1) * sizeof(*items));
     bool whole = row.pairs && items;
 
@@ -91,6 +92,35 @@ static const char *row_value(const struct rows_row *row, const char *name)
         if (strcmp(row->pairs[i].name, name) == 0)
             return row->pairs[i].value;
     return "-";
+}
+
+struct order {
+    const char *column;
+    bool descending;
+};
+
+static int compare(const void *a, const void *b, void *argument)
+{
+    const struct order *order = argument;
+    const struct rows_row *x = a, *y = b;
+    const char *left = row_value(x, order->column), *right = row_value(y, order->column);
+    int rc = strcmp(left, right);
+
+    if (rows_is_number(left) && rows_is_number(right)) {
+        long long l = strtoll(left, NULL, 10), r = strtoll(right, NULL, 10);
+        rc = (l > r) - (l < r);
+    }
+    if (rc == 0)
+        return (x->number > y->number) - (x->number < y->number);
+    return order->descending ? -rc : rc;
+}
+
+void rows_sort(struct rows *rows, const char *column, bool descending)
+{
+    struct order order = {column, descending};
+
+    if (rows->count)
+        qsort_r(rows->items, rows->count, sizeof(*rows->items), compare, &order);
 }
 
 /* The names of all rows, each once; NULL when there is no memory. */

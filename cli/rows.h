@@ -17,6 +17,7 @@ struct rows_pair {
 struct rows_row {
     struct rows_pair *pairs;
     size_t count;
+    size_t number; /* as it came */
 };
 
 struct rows {
@@ -28,6 +29,9 @@ struct rows {
 /* A reqivo_row_fn; userdata is the struct rows. */
 void rows_add(size_t count, const char *const names[], const char *const values[], void *userdata);
 void rows_done(struct rows *rows);
+
+/* By the values of one column, as numbers where both are, else as texts; equal ones stay as they were. */
+void rows_sort(struct rows *rows, const char *column, bool descending);
 
 void rows_print_lines(const struct rows *rows, FILE *out);
 void rows_print_table(const struct rows *rows,

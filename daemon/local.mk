@@ -8,6 +8,7 @@ libreqivod_la_SOURCES = \
 	daemon/selfcheck.c daemon/selfcheck.h \
 	daemon/base/account.c daemon/base/account.h \
 	daemon/base/conf.c daemon/base/conf.h \
+	daemon/base/histogram.h \
 	daemon/base/conf_scan.c daemon/base/conf_scan.h \
 	daemon/base/conf_table.c daemon/base/conf_table.h \
 	daemon/base/log.c daemon/base/log.h daemon/base/log_ids.h \
@@ -52,6 +53,7 @@ libreqivod_la_SOURCES += \
 	daemon/ipc/fds.c daemon/ipc/fds.h \
 	daemon/ipc/ipc.c daemon/ipc/ipc.h \
 	daemon/ipc/listener.c daemon/ipc/listener.h \
+	daemon/ipc/metrics.c daemon/ipc/metrics.h \
 	daemon/ipc/peer.c daemon/ipc/peer.h \
 	daemon/ipc/peer_frames.c daemon/ipc/peer_sink.c \
 	daemon/ipc/peer_operate.c daemon/ipc/peer_operate.h \

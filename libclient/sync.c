@@ -85,7 +85,7 @@ int reqivo_query(struct reqivo_client *client, int verb, int timeout_ms, reqivo_
 
     if (r < 0)
         return r;
-    if ((verb != REQIVO_QUERY_STATUS && verb != REQIVO_QUERY_POOLS && verb != REQIVO_QUERY_WEBSOCKETS) || !fn)
+    if (verb < REQIVO_QUERY_STATUS || verb > REQIVO_QUERY_METRICS || !fn)
         return -EINVAL;
     struct reqivo_request *request = rqv_request_new_query((uint16_t)verb, fn, userdata);
     if (!request)

@@ -286,7 +286,14 @@ struct rqv_ws_event_info {
     struct rqv_str detail;
 };
 
-enum rqv_query_verb { RQV_QUERY_STATUS = 1, RQV_QUERY_POOLS = 2, RQV_QUERY_WEBSOCKETS = 3 };
+enum rqv_query_verb {
+    RQV_QUERY_STATUS = 1,
+    RQV_QUERY_POOLS = 2,
+    RQV_QUERY_WEBSOCKETS = 3,
+    RQV_QUERY_CLIENTS = 4, /* this and what follows: on the control socket only */
+    RQV_QUERY_REQUESTS = 5,
+    RQV_QUERY_METRICS = 6,
+};
 
 /* Encoders append one whole frame to `out`: 0, -ENOMEM, REQIVO_E_LIMIT_MEMORY, REQIVO_E_LIMIT_HEAD (too large
  * for one frame), -EINVAL (a type that is not empty, empty DATA without END); on failure nothing was

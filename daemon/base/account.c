@@ -57,6 +57,7 @@ static void account_free(struct account *account)
     }
     ring_leave(account);
     rqv_map_del(&all->map, &account->node);
+    roll_leave(&all->everybody, &account->member);
     free(account);
 }
 
@@ -140,6 +141,7 @@ int account_get(struct accounts *all, uid_t uid, struct account **ret_account)
         free(account);
         return rc;
     }
+    roll_join(&all->everybody, &account->member, account);
     *ret_account = account;
     return 0;
 }
@@ -208,6 +210,7 @@ int account_charge(struct account *account, enum account_kind kind, size_t n)
 
     if (rc < 0) {
         account->refused[kind]++;
+        account->all->refused[kind]++;
         return rc;
     }
     account->used[kind] += n;
@@ -376,6 +379,7 @@ int accounts_init(struct accounts *all, struct loop *loop, const uint64_t hash_k
     memcpy(all->limit_uid, default_uid, sizeof(all->limit_uid));
     memcpy(all->limit_all, default_all, sizeof(all->limit_all));
     rolls_init(all->rolls);
+    roll_init(&all->everybody);
     rqv_list_init(&all->ring);
     rqv_list_init(&all->idle);
     loop_task_init(&all->task, on_fair_task, all);

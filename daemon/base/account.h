@@ -48,7 +48,7 @@ enum account_kind {
 };
 
 /* What reqivoctl lists: each is on the roll of its account and on that of all. */
-enum account_roll { ROLL_POOLS, ROLL_WEBSOCKETS, ROLL_KINDS };
+enum account_roll { ROLL_POOLS, ROLL_WEBSOCKETS, ROLL_PROGRAMS, ROLL_REQUESTS, ROLL_WAITERS, ROLL_KINDS };
 struct roll_entry {
     struct roll_node own, all;
 };
@@ -61,9 +61,11 @@ struct account {
     size_t used[ACCOUNT_KINDS];
     size_t peak_memory;
     uint64_t refused[ACCOUNT_KINDS];
-    unsigned refs;              /* peers, exchanges, conns that point here */
-    struct rqv_list fair_node;  /* in accounts->ring while it has ready items */
-    struct rqv_list fair_items; /* its struct fair_item */
+    uint64_t requests, errors, received_bytes; /* so far: requests begun and failed, bytes of responses */
+    struct roll_node member;                   /* of all->everybody */
+    unsigned refs;                             /* peers, exchanges, conns that point here */
+    struct rqv_list fair_node;                 /* in accounts->ring while it has ready items */
+    struct rqv_list fair_items;                /* its struct fair_item */
     /* of upstream/origins.c */
     struct rqv_list idle_conns;    /* oldest first */
     struct rqv_list starved_pools; /* they wait for a limit of connections */
@@ -87,12 +89,14 @@ struct accounts {
     size_t used[ACCOUNT_KINDS];
     size_t limit_uid[ACCOUNT_KINDS];
     size_t limit_all[ACCOUNT_KINDS];
-    uid_t own_uid; /* whom the daemon runs as */
     struct {
         bool off;                    /* small accounts of their own give nothing up */
         uint8_t step[ACCOUNT_KINDS]; /* that each total has reached */
         unsigned active;             /* bits: what is given up now */
     } overload;                      /* of overload.c */
+    uint64_t refused[ACCOUNT_KINDS];
+    struct roll everybody; /* all accounts */
+    uid_t own_uid;         /* whom the daemon runs as */
     struct roll rolls[ROLL_KINDS];
     struct rqv_list ring; /* round robin */
     size_t ring_count;

@@ -35,6 +35,8 @@
  * more. */
 #define TIMER_SLACK_US 50
 
+#define MINUTE_US      UINT64_C(60000000)
+
 /* So few events are all that there were: libev takes 64 at a time at first. */
 #define POLL_WHOLE 32
 
@@ -64,6 +66,8 @@ struct loop {
     uint64_t turn_start_us;
     struct rqv_list tasks[LOOP_PHASES];
     struct loop_stats stats;
+    uint64_t longest_us[2]; /* of this minute and of the one before */
+    uint64_t minute_us;     /* this one's begin */
     uint8_t *scratch[2];
     unsigned pending; /* events that the last poll brought */
     int mail_fd;
@@ -129,10 +133,34 @@ uint8_t *loop_scratch(struct loop *loop, int which)
     return loop->scratch[which ? 1 : 0];
 }
 
+static void minute_begin(struct loop *loop)
+{
+    bool next = loop->now_us - loop->minute_us < 2 * MINUTE_US;
+
+    loop->longest_us[1] = next ? loop->longest_us[0] : 0;
+    loop->longest_us[0] = 0;
+    loop->minute_us = loop->now_us;
+}
+
+static void count_turn(struct loop *loop)
+{
+    uint64_t busy_us = loop_spent_us(loop);
+
+    loop->stats.turns++;
+    histogram_add(&loop->stats.turn, busy_us);
+    if (loop->now_us - loop->minute_us >= MINUTE_US)
+        minute_begin(loop);
+    if (busy_us > loop->longest_us[0])
+        loop->longest_us[0] = busy_us;
+}
+
 void loop_stats(struct loop *loop, struct loop_stats *ret_stats)
 {
+    if (loop->now_us - loop->minute_us >= MINUTE_US)
+        minute_begin(loop);
     *ret_stats = loop->stats;
-    loop->stats.longest_us = 0;
+    ret_stats->longest_us =
+        loop->longest_us[0] > loop->longest_us[1] ? loop->longest_us[0] : loop->longest_us[1];
 }
 
 void loop_library_version(int *ret_major, int *ret_minor)
@@ -248,17 +276,12 @@ static void on_pending(struct ev_loop *ev)
 
 static void turn(struct loop *loop)
 {
-    uint64_t busy_us;
-
     loop->clock_fresh = false;
     ev_run(loop->ev, tasks_waiting(loop) ? EVRUN_NOWAIT : EVRUN_ONCE);
     if (!loop->clock_fresh)
         clock_start_turn(loop);
     run_phases(loop);
-    loop->stats.turns++;
-    busy_us = loop_spent_us(loop);
-    if (busy_us > loop->stats.longest_us)
-        loop->stats.longest_us = busy_us;
+    count_turn(loop);
 }
 
 void loop_run(struct loop *loop)
@@ -446,6 +469,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *watcher, int revents)
         timer_arm(timer);
         return;
     }
+    histogram_add(&timer->loop->stats.late, timer->loop->now_us - timer->at_us);
     timer->at_us = UINT64_MAX;
     timer->fn(timer->owner); /* may start it again, or free it */
 }

@@ -15,6 +15,7 @@
 #define DAEMON_BASE_LOOP_H
 
 #include "common/list.h"
+#include "daemon/base/histogram.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,9 +52,12 @@ uint64_t loop_boot_ms(struct loop *loop);
 #define LOOP_SCRATCH 131072
 uint8_t *loop_scratch(struct loop *loop, int which);
 
-/* Figures: turns, the longest turn in us since the last call of loop_stats (work, not waiting). */
+/* Figures. A turn lasts from the end of its poll to the end of its work: what becomes ready meanwhile waits
+ * for its end, so the length of turns is the loop's lag. `late`: how long after its time a timer ran. */
 struct loop_stats {
-    uint64_t turns, longest_us;
+    uint64_t turns;
+    uint64_t longest_us; /* of the last minute or two */
+    struct histogram turn, late;
 };
 void loop_stats(struct loop *loop, struct loop_stats *ret_stats);
 

@@ -27,6 +27,9 @@ static const struct rule queries[] = {
     {RQV_QUERY_STATUS, "status", DATA | CONTROL, ALL}, /* on the data socket a sign of life, too */
     {RQV_QUERY_POOLS, "pools", DATA | CONTROL, ALL},
     {RQV_QUERY_WEBSOCKETS, "websockets", DATA | CONTROL, ALL},
+    {RQV_QUERY_CLIENTS, "clients", CONTROL, ALL},
+    {RQV_QUERY_REQUESTS, "requests", CONTROL, ALL},
+    {RQV_QUERY_METRICS, "metrics", CONTROL, ALL},
 };
 
 static const struct rule operations[] = {

@@ -82,6 +82,8 @@ int peer_new(struct listener *listener, int fd, uid_t uid, pid_t pid, struct pee
     rqv_list_append(&ipc->peers, &peer->node);
     rqv_list_append(&ipc->silent, &peer->silent_node);
     ipc->count += !peer->control;
+    if (!peer->control)
+        account_roll_join(account, ROLL_PROGRAMS, &peer->roll, peer);
     peer->fresh = true;
     listener->fresh++;
     loop_io_init(&peer->io, ipc->use.loop, peer_ready, peer);
@@ -141,6 +143,8 @@ void peer_close(struct peer *peer, const char *why)
     queue_done(&peer->out);
     rqv_list_remove(&peer->node);
     peer->ipc->count -= !peer->control;
+    if (!peer->control)
+        account_roll_leave(peer->account, ROLL_PROGRAMS, &peer->roll);
     fds_close(&peer->ipc->fds, fd, peer->account);
     peer->account = NULL;
     loop_task_init(&peer->flush, peer_reap, peer); /* the last that it does */

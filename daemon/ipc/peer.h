@@ -35,7 +35,8 @@ struct peer {
     struct ipc *ipc;
     struct listener *listener; /* where it came in */
     struct account *account;
-    struct rqv_list node; /* of ipc->peers */
+    struct rqv_list node;   /* of ipc->peers */
+    struct roll_entry roll; /* programs only: of the account and of all */
     struct loop_io io;
     struct fair_item turn;  /* it can be read */
     struct fair_item drain; /* it can be written to again */

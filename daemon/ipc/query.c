@@ -3,8 +3,10 @@
  * queue is full; what no memory is left for ends the answer with the limit's code. */
 #include "daemon/ipc/query.h"
 
+#include "common/uninit.h"
 #include "daemon/base/overload.h"
 #include "daemon/ipc/access.h"
+#include "daemon/ipc/metrics.h"
 #include "daemon/work/row.h"
 
 #include "config.h"
@@ -19,11 +21,12 @@
 
 #define QUERY_ROWS 8 /* in one go; then the next peer's turn */
 
-/* A list that is being sent. */
+/* A list, or the metrics, that are being sent. */
 struct query {
     struct roll *roll;
     struct account *account; /* whose it is: a reference; NULL: that of all */
     struct roll_node place;
+    struct metrics metrics;
     uint64_t id;
     uint16_t verb;
 };
@@ -43,6 +46,11 @@ static int row_send(struct peer *peer, uint64_t id, struct row *row)
     return rc;
 }
 
+static uint64_t oldest_wait_ms(const struct ipc *ipc, const struct roll rolls[ROLL_KINDS])
+{
+    return pool_oldest_wait_us(&rolls[ROLL_WAITERS], loop_now_us(ipc->use.loop)) / 1000;
+}
+
 /* What the programs of the peer's user hold. */
 static void account_row(struct row *row, const struct peer *peer)
 {
@@ -56,6 +64,8 @@ static void account_row(struct row *row, const struct peer *peer)
     row_count(row, "requests", account->used[ACCOUNT_REQUESTS]);
     row_count(row, "connections", account->used[ACCOUNT_CONNS]);
     row_count(row, "memory", account_memory(account->used));
+    row_count(row, "waiting", account->rolls[ROLL_WAITERS].count);
+    row_count(row, "oldest_wait_ms", account == &none ? 0 : oldest_wait_ms(peer->ipc, account->rolls));
 }
 
 static void daemon_row(struct row *row, struct ipc *ipc)
@@ -69,6 +79,8 @@ static void daemon_row(struct row *row, struct ipc *ipc)
     row_count(row, "all_requests", all->used[ACCOUNT_REQUESTS]);
     row_count(row, "all_connections", all->used[ACCOUNT_CONNS]);
     row_count(row, "all_memory", account_memory(all->used));
+    row_count(row, "all_waiting", all->rolls[ROLL_WAITERS].count);
+    row_count(row, "all_oldest_wait_ms", oldest_wait_ms(ipc, all->rolls));
     row_count(row, "pools", all->rolls[ROLL_POOLS].count);
     char causes[128];
     overload_causes(all, causes, sizeof causes);
@@ -78,6 +90,7 @@ static void daemon_row(struct row *row, struct ipc *ipc)
     row_count(row, "succeeded", stats->succeeded);
     row_count(row, "failed", stats->failed);
     row_count(row, "canceled", stats->canceled);
+    row_count(row, "abandoned", stats->abandoned);
     row_count(row, "retried", stats->retried);
     row_count(row, "accepted", ipc->accepted);
     row_count(row, "refused", ipc->refused);
@@ -85,6 +98,7 @@ static void daemon_row(struct row *row, struct ipc *ipc)
     row_count(row, "wire_violations", ipc->violations);
     row_count(row, "isolation_violations", ipc->use.origins->isolation_violations);
     row_count(row, "longest_turn_us", loop.longest_us);
+    row_count(row, "mean_turn_us", loop.turns > 0 ? loop.turn.sum_us / loop.turns : 0);
 }
 
 static int answer_status(struct peer *peer, uint64_t id)
@@ -150,12 +164,77 @@ static void websocket_row(struct row *row, const struct wsession *ws, uint64_t n
     row_count(row, "attempt", ws->attempt);
 }
 
+static void client_row(struct row *row, const struct peer *peer, uint64_t now_us)
+{
+    row_count(row, "program", peer->number);
+    row_count(row, "uid", peer->uid);
+    row_count(row, "pid", (uint64_t)peer->pid);
+    row_add(row, "state", "%s",
+            peer->state == PEER_SILENT ? "silent"
+            : peer->write_blocked      ? "blocked"
+            : peer->hungry             ? "hungry"
+                                       : "open");
+    row_count(row, "age_ms", (now_us - peer->since_us) / 1000);
+    row_count(row, "requests", peer->in_flight);
+    row_count(row, "sessions", peer->session_count);
+    row_count(row, "connections", peer->pin_count);
+    row_count(row, "queued", queue_len(&peer->out));
+}
+
+/* Never more of a URL than its origin. */
+static void request_row(struct row *row, const struct exchange *x, uint64_t now_us)
+{
+    const struct peer *peer = x->owner;
+
+    row_add(row, "id", "%llu.%llu", (unsigned long long)peer->number, (unsigned long long)x->id);
+    row_count(row, "uid", peer->uid);
+    row_count(row, "pid", (uint64_t)peer->pid);
+    row_add(row, "method", "%s", x->target.method);
+    row_origin(row, x->target.use_tls ? "https" : "http", x->target.host, x->target.port);
+    row_add(row, "state", "%s", exchange_step_name(x));
+    row_count(row, "age_ms", (now_us - x->start_us) / 1000);
+    row_count(row, "sent_bytes", x->body_received);
+    row_count(row, "received_bytes", x->response_bytes);
+}
+
 static void row_of(struct row *row, uint16_t verb, const void *thing, struct loop *loop)
 {
-    if (verb == RQV_QUERY_POOLS)
+    switch (verb) {
+    case RQV_QUERY_POOLS:
         pool_row(row, thing, loop_boot_ms(loop));
-    else
+        break;
+    case RQV_QUERY_WEBSOCKETS:
         websocket_row(row, thing, loop_now_us(loop));
+        break;
+    case RQV_QUERY_CLIENTS:
+        client_row(row, thing, loop_now_us(loop));
+        break;
+    default:
+        request_row(row, thing, loop_now_us(loop));
+    }
+}
+
+/* One piece is one row, each of its lines one value: a value has no ends of lines. */
+static int metrics_rows(struct peer *peer, struct query *query)
+{
+    struct rqv_fields fields RQV_UNINIT; /* those below their count are set */
+    char text[METRICS_PIECE] RQV_UNINIT;
+
+    for (int pieces = 0; pieces < QUERY_ROWS; pieces++) {
+        size_t len = metrics_next(&query->metrics, text);
+        if (len == 0)
+            return 1;
+        struct rqv_str rest = {text, len - 1}, line;
+        fields.count = 0;
+        while (rqv_str_split(&rest, '\n', &line))
+            (void)rqv_fields_add(&fields, RQV_STR("line"), line);
+        int rc = peer_room(peer, len + 8 * fields.count + 64);
+        if (rc == 0)
+            rc = rqv_wire_encode_info(&peer->out.buf, query->id, &fields);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
 }
 
 /* 0: there is more. 1: that was all. Negative: it does not fit. */
@@ -164,6 +243,8 @@ static int query_rows(struct peer *peer, struct query *query)
     struct row row;
     void *thing;
 
+    if (query->verb == RQV_QUERY_METRICS)
+        return metrics_rows(peer, query);
     row_init(&row);
     for (int steps = 0; steps < QUERY_ROWS; steps++) {
         if (!roll_step(query->roll, &query->place, &thing))
@@ -208,6 +289,8 @@ void query_drop(struct peer *peer)
 
     if (!query)
         return;
+    if (query->verb == RQV_QUERY_METRICS)
+        metrics_end(&query->metrics);
     roll_close(&query->place);
     account_release(&query->account);
     account_refund(peer->account, ACCOUNT_MEMORY, sizeof *query);
@@ -215,9 +298,23 @@ void query_drop(struct peer *peer)
     free(query);
 }
 
+static enum account_roll roll_of(uint16_t verb)
+{
+    switch (verb) {
+    case RQV_QUERY_POOLS:
+        return ROLL_POOLS;
+    case RQV_QUERY_WEBSOCKETS:
+        return ROLL_WEBSOCKETS;
+    case RQV_QUERY_CLIENTS:
+        return ROLL_PROGRAMS;
+    default: /* of the metrics none is read */
+        return ROLL_REQUESTS;
+    }
+}
+
 static int rows_begin(struct peer *peer, uint64_t id, uint16_t verb)
 {
-    enum account_roll kind = verb == RQV_QUERY_POOLS ? ROLL_POOLS : ROLL_WEBSOCKETS;
+    enum account_roll kind = roll_of(verb);
     struct accounts *all = peer->ipc->use.accounts;
     struct account *account = account_find(all, peer->uid);
     bool sees_all = access_sees_all(peer);
@@ -242,6 +339,8 @@ static int rows_begin(struct peer *peer, uint64_t id, uint16_t verb)
         account->refs++;
         query->roll = &account->rolls[kind];
     }
+    if (verb == RQV_QUERY_METRICS)
+        metrics_begin(&query->metrics, peer->ipc, query->account, true);
     roll_open(query->roll, &query->place);
     peer->query = query;
     return 0;

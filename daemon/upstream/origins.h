@@ -23,6 +23,8 @@ struct origins {
     struct rqv_fields fields; /* scratch of all decoders */
     uint64_t next_conn_id;
     uint64_t isolation_violations;
+    unsigned count[CONN_STATES]; /* of all pools */
+    struct pool_stats stats;     /* the same */
     unsigned conns;
 };
 

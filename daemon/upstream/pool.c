@@ -25,6 +25,7 @@ static void conn_set_state(struct conn *conn, enum conn_state state)
     if (!rqv_list_empty(&conn->node)) {
         rqv_list_remove(&conn->node);
         pool->count[conn->state]--;
+        pool->origins->count[conn->state]--;
     }
     if (conn->state == CONN_IDLE) {
         rqv_list_remove(&conn->unused);
@@ -36,6 +37,7 @@ static void conn_set_state(struct conn *conn, enum conn_state state)
         return;
     rqv_list_prepend(&pool->conns[state], &conn->node); /* the head is the one used last: LIFO */
     pool->count[state]++;
+    pool->origins->count[state]++;
     if (state == CONN_IDLE) {
         conn->idle_since_ms = loop_boot_ms(pool->origins->loop);
         if (conn->uses == 0)
@@ -161,9 +163,31 @@ static void waiter_leave_dial(struct waiter *waiter)
     rqv_list_append(&conn->pool->conns[CONN_DIALING], &conn->node);
 }
 
-static void waiter_fail(struct waiter *waiter, const struct rqv_err *err)
+uint64_t pool_oldest_wait_us(const struct roll *waiters, uint64_t now_us)
 {
-    waitq_remove(&waiter->wait);
+    const struct rqv_list *last = waiters->list.prev; /* nobody reads that roll, so it has no places */
+
+    if (last == &waiters->list)
+        return 0;
+    const struct waiter *waiter = RQV_LIST_OF(last, struct roll_node, node)->thing;
+    return now_us > waiter->since_us ? now_us - waiter->since_us : 0;
+}
+
+/* Out of the queue, unless it is out already. */
+static void waiter_leave(struct pool *pool, struct waiter *waiter, bool served)
+{
+    if (!waiter->wait.queue)
+        return;
+    account_roll_leave(pool->account, ROLL_WAITERS, &waiter->roll);
+    if (served)
+        waitq_serve(&waiter->wait);
+    else
+        waitq_remove(&waiter->wait);
+}
+
+static void waiter_fail(struct pool *pool, struct waiter *waiter, const struct rqv_err *err)
+{
+    waiter_leave(pool, waiter, false);
     waiter_leave_dial(waiter);
     waiter->on_fail(waiter, err);
 }
@@ -191,6 +215,7 @@ static struct waiter *first_undialled(const struct pool *pool)
 static void dial_failed(struct pool *pool, struct waiter *initiator, const struct rqv_err *err)
 {
     pool->stats.failures++;
+    pool->origins->stats.failures++;
     log_info("dial of %s port %u failed: %s: %s", pool->host, pool->port, rqv_err_name(err->code),
              err->detail);
     if (is_held_down(err->code) && pool->origins->conf->pool_hold_down_ms > 0) {
@@ -199,7 +224,7 @@ static void dial_failed(struct pool *pool, struct waiter *initiator, const struc
         pool->hold_err = *err;
     }
     if (initiator)
-        waiter_fail(initiator, err);
+        waiter_fail(pool, initiator, err);
     pool_warm_end(pool, err);
     pool_wake(pool); /* held down, the others who wait fail with this error too */
 }
@@ -222,6 +247,8 @@ static void on_dialled(void *owner, struct dial_result *result)
     }
     pool->stats.opened++;
     pool->stats.resumed += result->resumed;
+    pool->origins->stats.opened++;
+    pool->origins->stats.resumed += result->resumed;
     pool->hold_until_us = 0;
     conn_attach(conn, result);
     if (pool->limit != 0 && pool_conns(pool) > pool->limit) { /* it was narrowed meanwhile */
@@ -341,7 +368,7 @@ static int pool_lease(struct pool *pool, struct conn *conn, struct waiter *waite
 /* Serves a waiter with `conn`. */
 static void waiter_grant(struct pool *pool, struct waiter *waiter, struct conn *conn)
 {
-    waitq_serve(&waiter->wait);
+    waiter_leave(pool, waiter, true);
     waiter_leave_dial(waiter);
     if (pool_lease(pool, conn, waiter) < 0) {
         struct rqv_err err = {0};
@@ -391,7 +418,7 @@ static bool pool_provide(struct pool *pool, struct waiter *waiter)
         return false; /* the server takes no more now, but these will come back; or the sweep tries again */
     if (pool_is_held(pool)) {
         struct rqv_err err = pool->hold_err;
-        waiter_fail(waiter, &err);
+        waiter_fail(pool, waiter, &err);
         return true;
     }
     if (!pool_has_room(pool, waiter->fresh))
@@ -402,7 +429,7 @@ static bool pool_provide(struct pool *pool, struct waiter *waiter)
     if (rc < 0) {
         struct rqv_err err = {0};
         rqv_err_set(&err, rc, REQIVO_PHASE_CONNECT, "could not start a connection");
-        waiter_fail(waiter, &err);
+        waiter_fail(pool, waiter, &err);
     }
     return true;
 }
@@ -461,6 +488,7 @@ int pool_acquire(struct pool *pool, struct waiter *waiter, struct wait_source *s
     if (rc < 0)
         return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "out of memory");
     pool->stats.waits++;
+    account_roll_join(pool->account, ROLL_WAITERS, &waiter->roll, waiter);
     waiter->since_us = loop_now_us(pool->origins->loop);
     pool_wake(pool);
     return 0;
@@ -486,7 +514,7 @@ void pool_cancel(struct pool *pool, struct waiter *waiter)
 {
     struct conn *conn = waiter->dialing;
 
-    waitq_remove(&waiter->wait);
+    waiter_leave(pool, waiter, false);
     waiter_leave_dial(waiter);
     struct waiter *heir = conn ? first_undialled(pool) : NULL;
     if (heir && conn->dial)

@@ -30,7 +30,8 @@ struct waiter {
     struct conn *dialing;                    /* made on its behalf, not yet connected */
     void (*on_lease)(struct waiter *waiter); /* the lease holds a connection */
     void (*on_fail)(struct waiter *waiter, const struct rqv_err *err);
-    uint64_t since_us; /* it waits */
+    uint64_t since_us;      /* it waits */
+    struct roll_entry roll; /* while it does: of the account and of all; the oldest is the last */
 };
 
 /* One who wants connections to be there before they are needed; embedded in the owner. */
@@ -96,6 +97,9 @@ static inline bool pool_is_wanted(const struct pool *pool)
 
 int pool_new(struct origins *origins, const struct pool_params *params, struct pool **ret_pool);
 void pool_free(struct pool **pool); /* closes its connections; there must be no waiter and no lease */
+
+/* How long the oldest on a roll of waiters has waited: ROLL_WAITERS of an account or of all. */
+uint64_t pool_oldest_wait_us(const struct roll *waiters, uint64_t now_us);
 
 /* 1: the lease holds a connection now. 0: waits, one of the waiter's functions runs later (never inside this
  * call). Negative with err filled: hold-down, too many waiters, out of memory. */

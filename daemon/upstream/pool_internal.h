@@ -3,6 +3,7 @@
 #ifndef DAEMON_UPSTREAM_POOL_INTERNAL_H
 #define DAEMON_UPSTREAM_POOL_INTERNAL_H
 
+#include "daemon/upstream/origins.h"
 #include "daemon/upstream/pool.h"
 
 static inline void pool_wake(struct pool *pool)
@@ -13,8 +14,12 @@ static inline void pool_wake(struct pool *pool)
 
 static inline void count_request(struct pool *pool, const struct conn *conn)
 {
+    bool reused = conn->uses > 1;
+
     pool->stats.requests++;
-    pool->stats.reused += conn->uses > 1;
+    pool->stats.reused += reused;
+    pool->origins->stats.requests++;
+    pool->origins->stats.reused += reused;
 }
 
 /* A leased one, back to the pool, which may have been narrowed meanwhile. */

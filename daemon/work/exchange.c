@@ -114,6 +114,8 @@ static void exchange_init(struct exchange *x, struct exchange_env *env, const st
         x->timeout_ms[i] = exchange_timeout(env->conf, head->timeout_ms[i], i);
     rqv_list_init(&x->peer_node);
     rqv_list_init(&x->body_node);
+    account_roll_join(x->account, ROLL_REQUESTS, &x->roll, x);
+    x->account->requests++;
     x->lease.events = &exchange_lease_events;
     wait_node_init(&x->waiter.wait);
     x->waiter.lease = &x->lease;
@@ -158,8 +160,8 @@ int exchange_new(struct exchange_env *env, const struct exchange_params *params,
         rc = rqv_err_set(err, REQIVO_E_OPTION_DENIED, REQIVO_PHASE_NONE,
                          "tls.insecure: this daemon does not let requests turn verification off");
     if (rc < 0) {
-        env->stats.failed++;
-        exchange_abandon(x);
+        exchange_count_failure(env, account, rc);
+        exchange_drop(x);
         return rc;
     }
     if (params->pin) {
@@ -358,6 +360,17 @@ static enum answer (*const steps[])(struct exchange *x) = {
     [STEP_SEND_HEAD] = step_send_head,       [STEP_SEND_BODY] = step_send_body,
     [STEP_RECEIVE_HEAD] = step_receive_head, [STEP_RECEIVE_BODY] = step_receive_body,
 };
+
+const char *exchange_step_name(const struct exchange *x)
+{
+    static const char *const names[] = {
+        [STEP_HOP] = "redirect",       [STEP_TRUST] = "certificates", [STEP_ACQUIRE] = "queue",
+        [STEP_BEGIN] = "begin",        [STEP_SEND_HEAD] = "send",     [STEP_SEND_BODY] = "send",
+        [STEP_RECEIVE_HEAD] = "first", [STEP_RECEIVE_BODY] = "body",  [STEP_DONE] = "done",
+    };
+
+    return x->step == STEP_ACQUIRE && x->waiter.dialing ? "connect" : names[x->step];
+}
 
 /* Not entered twice: what happens inside a step is seen by the loop below. */
 void exchange_drive(struct exchange *x)

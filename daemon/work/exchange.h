@@ -20,6 +20,7 @@
 #include "common/err.h"
 #include "common/map.h"
 #include "daemon/base/account.h"
+#include "daemon/base/histogram.h"
 #include "daemon/base/queue.h"
 #include "daemon/upstream/origins.h"
 #include "daemon/upstream/pool.h"
@@ -63,8 +64,17 @@ enum exchange_step {
     STEP_DONE,
 };
 
+#define EXCHANGE_CLASSES 16 /* enum reqivo_class */
+
+/* started: those that go on, and succeeded, failed, canceled, abandoned. A phase of time is that of the last
+ * connection of a request, counted when its end is told to the program, and only if it came so far. */
 struct exchange_stats {
-    uint64_t started, succeeded, failed, canceled, retried;
+    uint64_t started, succeeded, failed, canceled,
+        abandoned; /* abandoned: the program went, or tries elsewhere */
+    uint64_t retried;
+    uint64_t sent_bytes, received_bytes;   /* of bodies */
+    uint64_t errors[EXCHANGE_CLASSES];     /* of those that failed */
+    struct histogram time[RQV_TIME_COUNT]; /* us */
 };
 
 /* What all exchanges share; made in main. */
@@ -87,6 +97,7 @@ struct exchange {
         uint64_t owner, id;
     } name;                    /* the owner's to set */
     struct rqv_list peer_node; /* of the peer */
+    struct roll_entry roll;    /* of the account and of all */
     struct rqv_list body_node; /* of account->bodies, once bytes of a body have come */
     struct exchange_env *env;
     const struct exchange_sink *sink;
@@ -156,8 +167,9 @@ int exchange_body(struct exchange *x, struct rqv_str bytes, bool last);
 int exchange_proceed(struct exchange *x, const struct rqv_request_head *head, bool ended);
 int exchange_credit(struct exchange *x, uint32_t bytes); /* REQIVO_E_WIRE when over RQV_WIRE_CREDIT_MAX */
 void exchange_cancel(struct exchange *x, int code,
-                     const char *detail);          /* ends it: done() runs with that code */
-void exchange_abandon(struct exchange *x);         /* the peer is gone: no done() */
-bool exchange_unstarted(const struct exchange *x); /* nothing of it has been sent */
+                     const char *detail);                 /* ends it: done() runs with that code */
+void exchange_abandon(struct exchange *x);                /* the peer is gone: no done() */
+bool exchange_unstarted(const struct exchange *x);        /* nothing of it has been sent */
+const char *exchange_step_name(const struct exchange *x); /* for people */
 
 #endif

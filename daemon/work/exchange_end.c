@@ -20,10 +20,42 @@ static void exchange_release(struct exchange *x)
     rqv_list_remove(&x->body_node);
     if (x->extras)
         exchange_drop_extras(x);
+    account_roll_leave(x->account, ROLL_REQUESTS, &x->roll);
     account_refund(x->account, ACCOUNT_REQUESTS, 1);
     account_refund(x->account, ACCOUNT_MEMORY, sizeof *x);
     account_release(&x->account);
     loop_task_queue(x->env->loop, &x->reap, LOOP_FREE);
+}
+
+void exchange_count_failure(struct exchange_env *env, struct account *account, int code)
+{
+    unsigned cls = (unsigned)rqv_err_class(code);
+
+    env->stats.failed++;
+    env->stats.errors[cls < EXCHANGE_CLASSES ? cls : 0]++;
+    account->errors++;
+}
+
+/* Which phases it had: those of a connection only when it was made for this request. */
+static void count_time(struct exchange *x)
+{
+    struct histogram *time = x->env->stats.time;
+    const uint32_t *us = x->time_us;
+
+    histogram_add(&time[RQV_TIME_TOTAL], us[RQV_TIME_TOTAL]);
+    if (x->lease_us == 0)
+        return;
+    histogram_add(&time[RQV_TIME_QUEUE], us[RQV_TIME_QUEUE]);
+    if (!x->reused) {
+        histogram_add(&time[RQV_TIME_DNS], us[RQV_TIME_DNS]);
+        histogram_add(&time[RQV_TIME_CONNECT], us[RQV_TIME_CONNECT]);
+        if (x->target.use_tls)
+            histogram_add(&time[RQV_TIME_TLS], us[RQV_TIME_TLS]);
+    }
+    if (x->sent_us != 0)
+        histogram_add(&time[RQV_TIME_SEND], us[RQV_TIME_SEND]);
+    if (x->first_us != 0)
+        histogram_add(&time[RQV_TIME_FIRST], us[RQV_TIME_FIRST]);
 }
 
 static void count_end(struct exchange *x)
@@ -35,7 +67,11 @@ static void count_end(struct exchange *x)
     else if (x->err.code == REQIVO_E_CANCELED)
         stats->canceled++;
     else
-        stats->failed++;
+        exchange_count_failure(x->env, x->account, x->err.code);
+    stats->sent_bytes += x->body_received;
+    stats->received_bytes += x->response_bytes;
+    x->account->received_bytes += x->response_bytes;
+    count_time(x);
 }
 
 void exchange_finish(struct exchange *x)
@@ -65,6 +101,13 @@ void exchange_finish(struct exchange *x)
 }
 
 void exchange_abandon(struct exchange *x)
+{
+    if (x->step != STEP_DONE)
+        x->env->stats.abandoned++;
+    exchange_drop(x);
+}
+
+void exchange_drop(struct exchange *x)
 {
     if (x->step == STEP_DONE)
         return;

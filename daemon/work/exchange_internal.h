@@ -20,6 +20,8 @@ enum answer { NEXT, WAIT, END };
 void exchange_drive(struct exchange *x);
 /* Ends it with x->err (code 0: success). The lease is released on success, else discarded. */
 void exchange_finish(struct exchange *x);
+void exchange_drop(struct exchange *x); /* ends it without a word and without being counted */
+void exchange_count_failure(struct exchange_env *env, struct account *account, int code);
 /* A failure of the connection: repeated when the retry rule allows, else the end. */
 void exchange_broken(struct exchange *x, const struct rqv_err *err);
 void exchange_arm(struct exchange *x); /* the timer for the present step */

@@ -149,6 +149,9 @@ int target_init(struct target *target, const struct rqv_request_head *head, stru
                            "field %zu, \"%.*s\", is not valid or not the program's to write", which + 1,
                            (int)(head->fields.at[which].name.len < 64 ? head->fields.at[which].name.len : 64),
                            head->fields.at[which].name.ptr);
+    size_t shown = head->method.len < sizeof target->method ? head->method.len : sizeof target->method - 1;
+    memcpy(target->method, head->method.ptr, shown);
+    target->method[shown] = '\0';
     target->is_head = rqv_str_eq(head->method, RQV_STR("HEAD"));
     target->idempotent = (head->flags & RQV_REQ_IDEMPOTENT) || rqv_http1_method_is_safe(head->method) ||
                          rqv_fields_get(&head->fields, RQV_STR("idempotency-key"), 0);

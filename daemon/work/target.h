@@ -27,6 +27,7 @@ struct target {
     uint16_t tls_min, tls_max; /* as TLS numbers them */
     struct dial_route route;   /* port 0: none */
     /* of the request */
+    char method[16]; /* for people: what is longer is cut */
     bool is_head, idempotent, has_body, chunked, expect;
     bool bound_auth; /* Authorization: NTLM or Negotiate: the connection is not shared afterwards */
     uint64_t body_length;

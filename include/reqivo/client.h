@@ -149,9 +149,12 @@ REQIVO_API int reqivo_get(struct reqivo_client *client, const char *url,
 #define REQIVO_QUERY_STATUS     1
 #define REQIVO_QUERY_POOLS      2
 #define REQIVO_QUERY_WEBSOCKETS 3
+#define REQIVO_QUERY_CLIENTS    4 /* this and what follows: on the control socket only */
+#define REQIVO_QUERY_REQUESTS   5
+#define REQIVO_QUERY_METRICS    6 /* Prometheus' text format: each value is a line */
 typedef void (*reqivo_row_fn)(size_t count, const char *const names[], const char *const values[],
                               void *userdata);
-/* Administration: rows of name/value pairs. verb: REQIVO_QUERY_STATUS, _POOLS or _WEBSOCKETS. fn runs per
+/* Administration: rows of name/value pairs. verb: one of REQIVO_QUERY_*. fn runs per
  * row, during the call. Blocks at most timeout_ms; a negative one sets no limit. Returns 0, -EINVAL, -ECHILD,
  * -ENOMEM, -EBUSY inside a callback, REQIVO_E_LIMIT_REQUESTS, or the code with which the query failed. */
 REQIVO_API int reqivo_query(struct reqivo_client *client, int verb, int timeout_ms, reqivo_row_fn fn,

@@ -117,7 +117,7 @@ def activated(place, origin):
         listen = [word for path in paths for word in ('-l', path)]
         process = place.keep(rt.Process([rt.tool('systemd-socket-activate'), *listen, f'--fdname={names}', rt.program('reqivod'), '--socket',
                                          data, '--config', conf], os.path.join(folder, 'log')))
-        process.need('the sockets are there', lambda paths=paths: all(os.path.exists(path) for path in paths))
+        process.need('it answers', lambda control=control: rt.run([rt.program('reqivoctl'), '--control', control, 'status'], check=False).returncode == 0)
         rt.equal(status_of('--control', control)['state'], 'running', 'the state')
         rt.equal(rt.run([rt.program('reqivo'), '--socket', data, origin.url('/echo')]).returncode, 0, 'a request')
         rt.equal(process.stop(), 0, 'exit code')

@@ -100,6 +100,26 @@ static void fill(struct rows *rows)
     rows_add(2, names, values[1], rows);
 }
 
+START_TEST(test_rows_sorted)
+{
+    static const char *const names[] = {"n", "name"};
+    static const char *const values[][2] = {{"9", "b"}, {"100", "a"}, {"9", "a"}};
+    struct rows rows = {0};
+
+    for (int i = 0; i < 3; i++)
+        rows_add(2, names, values[i], &rows);
+    rows_sort(&rows, "n", false);
+    ck_assert_str_eq(rows.items[0].pairs[1].value, "b"); /* equal ones stay as they were */
+    ck_assert_str_eq(rows.items[2].pairs[0].value, "100");
+    rows_sort(&rows, "n", true);
+    ck_assert_str_eq(rows.items[0].pairs[0].value, "100");
+    rows_sort(&rows, "name", false);
+    ck_assert_str_eq(rows.items[2].pairs[1].value, "b");
+    rows_sort(&rows, "nothing", false);
+    rows_done(&rows);
+}
+END_TEST
+
 START_TEST(test_rows)
 {
     struct rows rows = {0};
@@ -152,7 +172,7 @@ static Suite *suite(void)
     Suite *s = suite_create("cli_writeout");
 
     UNIT_TCASE(s, "writeout", test_facts, test_syntax, test_json);
-    UNIT_TCASE(s, "rows", test_rows, test_rows_json);
+    UNIT_TCASE(s, "rows", test_rows, test_rows_sorted, test_rows_json);
     return s;
 }
 

@@ -2,6 +2,7 @@
 /* test_control - the control socket: what it answers and to whom, that it takes no requests, and that it has
  * a reserve of its own. Users are made up; the one who runs the tests is an admin by being the daemon's own.
  */
+#include "daemon/ipc/metrics.h"
 #include "tests/lib/mini_program.h"
 #include "tests/unit/unit.h"
 
@@ -176,12 +177,56 @@ START_TEST(it_has_limits_of_its_own)
 }
 END_TEST
 
+/* ---- metrics ---- */
+
+/* The longest that there can be: no line is left out, and each piece ends with a line. */
+START_TEST(every_line_has_room)
+{
+    static char all[1 << 20];
+    struct world *w = world_open();
+    struct metrics metrics;
+    struct account *accounts[100];
+    char piece[METRICS_PIECE];
+    size_t used = 0, lines = 0, len;
+
+    for (uid_t i = 0; i < 100; i++) {
+        ck_assert_int_eq(account_get(&w->env.accounts, 4294967000u + i, &accounts[i]), 0);
+        accounts[i]->received_bytes = UINT64_MAX;
+    }
+    memset(w->env.exchanges.stats.time, 0xff, sizeof w->env.exchanges.stats.time);
+    memset(w->env.exchanges.stats.errors, 0xff, sizeof w->env.exchanges.stats.errors);
+    metrics_begin(&metrics, &w->ipc, NULL, true);
+    while ((len = metrics_next(&metrics, piece)) > 0) {
+        ck_assert_int_eq(piece[len - 1], '\n');
+        ck_assert_uint_lt(used + len, sizeof all);
+        memcpy(all + used, piece, len);
+        used += len;
+    }
+    metrics_end(&metrics);
+    for (size_t i = 0; i < used; i++)
+        lines += all[i] == '\n';
+    unsigned members = (unsigned)w->env.accounts.everybody.count;
+    unsigned heads = 0, users = 0;
+    for (const char *at = all; (at = strstr(at, "# TYPE ")); at++)
+        heads++;
+    for (const char *at = all; (at = strstr(at, "# TYPE reqivo_user_")); at++)
+        users++;
+    /* two lines of a head; a number each, but seven and two histograms, and labels: 3, 4, 14, 3 x 6 */
+    unsigned plain = heads - users - 9;
+    ck_assert_uint_eq(lines, 2 * heads + users * members + plain + 9 * (HISTOGRAM_BUCKETS + 2) + 39);
+    for (int i = 0; i < 100; i++)
+        account_release(&accounts[i]);
+    world_close(w);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("control");
 
     UNIT_TCASE(s, "access", rule_b9_14_who_sees_what, admins_are_named_by_user_and_group,
                the_control_socket_takes_no_requests);
+    UNIT_TCASE(s, "metrics", every_line_has_room);
     UNIT_TCASE(s, "reserve", it_answers_when_programs_have_used_up_theirs, it_has_limits_of_its_own);
     return s;
 }

@@ -384,6 +384,28 @@ static void on_slow(void *owner)
     loop_stop(loop);
 }
 
+/* Each time lies at or below its bucket's bound, and above that of the bucket before. */
+START_TEST(test_histogram_buckets)
+{
+    struct histogram h = {0};
+    uint64_t sum = 0;
+
+    for (uint64_t us = 0; us < UINT64_C(1) << 40; us = us < 70000 ? us + 1 : us + us / 7) {
+        unsigned bucket = histogram_bucket(us);
+        ck_assert_uint_lt(bucket, HISTOGRAM_BUCKETS);
+        if (bucket + 1 < HISTOGRAM_BUCKETS)
+            ck_assert_uint_le(us, histogram_bound_us(bucket));
+        if (bucket > 0)
+            ck_assert_uint_gt(us, histogram_bound_us(bucket - 1));
+        histogram_add(&h, us);
+        sum += us;
+    }
+    ck_assert_uint_eq(h.sum_us, sum);
+    ck_assert_uint_eq(h.count[0], 65);
+    ck_assert_uint_eq(histogram_bucket(UINT64_MAX), HISTOGRAM_BUCKETS - 1);
+}
+END_TEST
+
 START_TEST(test_clock_and_stats)
 {
     struct loop_task task;
@@ -395,8 +417,9 @@ START_TEST(test_clock_and_stats)
     loop_stats(loop, &stats);
     ck_assert_uint_eq(stats.turns, 1);
     ck_assert_uint_ge(stats.longest_us, 3000);
+    ck_assert_uint_eq(stats.turn.count[histogram_bucket(stats.turn.sum_us)], 1);
     loop_stats(loop, &stats);
-    ck_assert_uint_eq(stats.longest_us, 0);
+    ck_assert_uint_ge(stats.longest_us, 3000); /* who asks changes nothing */
     ck_assert_ptr_ne(loop_scratch(loop, 0), loop_scratch(loop, 1));
     memset(loop_scratch(loop, 0), 1, LOOP_SCRATCH);
     memset(loop_scratch(loop, 1), 1, LOOP_SCRATCH);
@@ -422,6 +445,7 @@ static Suite *suite(void)
     tcase_add_test(turn, test_mail_in_order);
     tcase_add_test(turn, test_mail_left_is_delivered);
     tcase_add_test(turn, test_signal);
+    tcase_add_test(turn, test_histogram_buckets);
     tcase_add_test(turn, test_clock_and_stats);
     suite_add_tcase(s, turn);
     return s;
