@@ -351,6 +351,7 @@ static size_t peer_frames(struct peer *peer, const uint8_t *bytes, size_t len, u
             return at;
         struct rqv_str payload = {(const char *)bytes + at + RQV_WIRE_HEADER, header.length};
         at += RQV_WIRE_HEADER + header.length;
+        peer->account->frames++;
         *budget = header.type == RQV_WIRE_QUERY ? 0 : *budget - 1;
         if (!peer_frame(peer, &header, payload))
             return len;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """test_overload - a real daemon near its limits: its steps are reached, seen and left; its descriptors run out and come back."""
 import os
+import resource
 import sys
 
 sys.dont_write_bytecode = True
@@ -9,6 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import drivers  # noqa: E402
 import odd_origin as odd  # noqa: E402
+import test_wire_abuse as wire  # noqa: E402
 from drivers import rt  # noqa: E402
 from test_limits import crowd  # noqa: E402
 from test_uids import become  # noqa: E402
@@ -74,10 +76,60 @@ def refused(place):
     origin.release.set()
 
 
+def few_descriptors(place):
+    """rule_b10_2: 256 descriptors and 400 connections that stay: who is over the total hears so at once; what was under way goes on
+    to its end; the daemon never runs out, and new programs come in again when the crowd has gone."""
+    wrapper = place.write('few', f'#!/bin/sh\nulimit -n 256\nexec {rt.program("reqivod")} "$@"\n')
+    os.chmod(wrapper, 0o755)
+    os.environ['REQIVOD'] = wrapper
+    try:
+        daemon, origin = rt.Reqivod(place), odd.OddOrigin(place)
+    finally:
+        del os.environ['REQIVOD']
+    under_way = drivers.Driver(place, 'async', daemon.socket)
+    under_way.write(drivers.describe('u', 'GET', origin.url('/wait'), ('field', 'X-Token', 'u')) + 'run\n')
+    rt.poll('it is at the origin', lambda: origin.log)
+    crowd_of = [wire.Peer(daemon) for _ in range(400)]
+    for peer in crowd_of:
+        peer.send(wire.hello())
+    fates = [peer.sock.recv(16)[4] for peer in crowd_of]
+    rt.equal(set(fates), {wire.HELLO, wire.GOAWAY}, 'what the 400 hear')
+    print(f'# {fates.count(wire.HELLO)} of 400 were let in')
+    assert fates.count(wire.HELLO) >= 60, 'too few were let in'
+    origin.release.set()
+    rt.equal(under_way.line()['error'], '', 'what was under way')
+    rt.equal(under_way.ask('more', 'GET', origin.url('/echo'))['error'], '', 'and more of it')
+    for peer in crowd_of:
+        peer.sock.close()
+    rt.poll('a new program comes in', lambda: daemon.reqivo('-s', origin.url('/echo')).returncode == 0)
+    assert 'resting' not in daemon.process.output(), 'it ran out of descriptors'
+
+
+def no_descriptors(place):
+    """rule_b10_2: the limit is lowered under a running daemon, so that none is left: what has a connection goes on; who comes waits,
+    and is served when there are some again."""
+    daemon, origin = rt.Reqivod(place), odd.OddOrigin(place)
+    client = drivers.Driver(place, 'sync', daemon.socket)
+    rt.equal(client.ask('a', 'GET', origin.url('/echo'))['error'], '', 'before')
+    old = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (4, old[1]))
+    waiting = [drivers.Driver(place, 'async', daemon.socket) for _ in range(20)]
+    for driver in waiting:
+        driver.write(drivers.describe('w', 'GET', origin.url('/echo')) + 'run\n')
+    rt.poll('the door rests', lambda: 'resting' in daemon.process.output())
+    for n in range(20):
+        rt.equal(client.ask(f'b{n}', 'GET', origin.url('/echo'))['error'], '', 'meanwhile')
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, old)
+    for driver in waiting:
+        rt.equal(driver.line()['error'], '', 'one that waited')
+
+
 def main():
     tap = rt.Tap()
     table = [('rule_b10_3: a step is seen, and its end', seen),
              ('rule_b10_3: requests of those who hold most are refused (needs root)', refused)]
+    table += [('rule_b10_2: few descriptors and a crowd', few_descriptors),
+              ('rule_b10_2: no descriptor left', no_descriptors)]
     for name, function in table:
         if len(sys.argv) > 1 and not any(text in name for text in sys.argv[1:]):
             continue

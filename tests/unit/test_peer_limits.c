@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 
 static void one_turn(struct world *w)
@@ -547,6 +548,70 @@ START_TEST(rule_b9_2_the_silent_are_counted)
 }
 END_TEST
 
+/* ---- descriptors that run out ---- */
+
+#define CROWD 40
+
+/* The lowest number that is free becomes the limit: what is open goes on, nothing new can be opened. */
+static struct rlimit no_more_descriptors(void)
+{
+    struct rlimit old, none;
+    int free_fd = dup(0);
+
+    close(free_fd);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+    none = old;
+    none.rlim_cur = (rlim_t)free_fd;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    return old;
+}
+
+static void run_ms(struct world *w, unsigned ms) /* with nothing of the test's own in the loop meanwhile */
+{
+    struct loop_timer end;
+
+    loop_timer_init(&end, w->env.loop, on_stop, w->env.loop);
+    loop_timer_at(&end, loop_now_us(w->env.loop) + ms * UINT64_C(1000));
+    loop_run(w->env.loop);
+    loop_timer_stop(&end);
+}
+
+/* EMFILE with a crowd in the backlog: the listener rests, so the loop does not spin; what goes on goes on;
+ * the crowd is let in once there are descriptors. */
+START_TEST(rule_b10_2_without_descriptors_the_door_rests)
+{
+    struct world *w = world_open();
+    struct client *c = greeted(w, 1000);
+    struct loop_stats before, after;
+
+    put_request(w, c, 1, 0);
+    until(w, c, &c->dones, 1);
+    for (unsigned i = 0; i < CROWD; i++) {
+        struct client *one = &w->clients[w->count++];
+        one->fd = knock(w);
+        rqv_buf_init(&one->in, 1 << 16);
+        rqv_buf_init(&one->out, 1 << 16);
+        put_hello(one);
+        flush(one);
+    }
+    struct rlimit old = no_more_descriptors();
+    loop_stats(w->env.loop, &before);
+    run_ms(w, 350);
+    loop_stats(w->env.loop, &after);
+    ck_assert_uint_le(after.turns - before.turns,
+                      40); /* four rests and some timers, not thousands of attempts */
+    ck_assert_uint_eq(w->ipc.count, 1);
+    put_request(w, c, 2, 0);
+    until(w, c, &c->dones, 2);
+    ck_assert_int_eq(c->code, 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+    for (unsigned i = 1; i <= CROWD; i++)
+        until(w, &w->clients[i], &w->clients[i].hellos, 1);
+    ck_assert_uint_eq(w->ipc.refused, 0);
+    world_close(w);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("peer_limits");
@@ -563,7 +628,8 @@ static Suite *suite(void)
     UNIT_TCASE(s, "memory", rule_b9_9_who_dies_hungry_gives_all_back, rule_b10_1_hungry_programs_take_turns,
                rule_b9_6_a_body_that_waits_makes_room,
                rule_b9_6_a_set_of_certificates_is_charged_as_it_comes);
-    UNIT_TCASE(s, "door", rule_b9_2_a_burst_is_not_silent, rule_b9_2_the_silent_are_counted);
+    UNIT_TCASE(s, "door", rule_b9_2_a_burst_is_not_silent, rule_b9_2_the_silent_are_counted,
+               rule_b10_2_without_descriptors_the_door_rests);
     return s;
 }
 
