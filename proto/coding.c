@@ -205,7 +205,8 @@ static int check_limits(struct rqv_coding *coding, const struct coding_stage *st
     const struct rqv_coding_limits *limits = &coding->limits;
 
     if (limits->output_max > 0 && !stage->buf && stage->out > limits->output_max)
-        return coding_refuse(coding, REQIVO_E_LIMIT_CODING, "the decoded body is larger than it may be (limits.decoded of the daemon)");
+        return coding_refuse(coding, REQIVO_E_LIMIT_CODING,
+                             "the decoded body is larger than it may be (limits.decoded of the daemon)");
     if (limits->ratio_max > 0 && stage->out > limits->ratio_floor &&
         stage->out / limits->ratio_max > coding->in)
         return coding_refuse(coding, REQIVO_E_LIMIT_CODING, "the body expands by more than is allowed");
