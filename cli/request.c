@@ -81,12 +81,13 @@ static int request_trust(struct reqivo_request *request, const struct cli_option
     return rc;
 }
 
-/* Before each redirect: -X holds for it as well, and -e ";auto" names where it comes from. */
+/* Before each redirect: -X, --resolve and --connect-to hold for it as well, and -e ";auto" names where it
+ * comes from. */
 static int on_hop(struct reqivo_client *client, struct reqivo_request *request, unsigned hop, void *userdata)
 {
     struct cli_request_params *params = userdata;
     size_t size = reqivo_request_url(request, NULL, 0) + 1;
-    char *url = malloc(size);
+    char *url = malloc(size), route[CLI_ROUTE_MAX] = "";
     int rc = url ? 0 : -ENOMEM;
 
     (void)client;
@@ -96,6 +97,10 @@ static int on_hop(struct reqivo_client *client, struct reqivo_request *request, 
         rc = reqivo_request_set_method(request, params->options->method);
     if (rc == 0 && hop > 0 && cli_referer_auto(params->options))
         rc = reqivo_request_set_field(request, "Referer", params->last_url);
+    if (rc == 0 && hop > 0)
+        rc = cli_route_find(params->options, url, route);
+    if (rc == 0 && route[0])
+        rc = reqivo_request_set_route(request, route);
     if (url)
         url[strcspn(url, "#")] = '\0';
     free(params->last_url);
@@ -118,7 +123,8 @@ static int request_redirects(struct reqivo_request *request, struct cli_request_
     rc = reqivo_request_set_redirects(request, options->redirects);
     if (rc == 0)
         rc = reqivo_request_set_redirect_policy(request, policy);
-    if (rc == 0 && (options->method || cli_referer_auto(options)))
+    if (rc == 0 && (options->method || cli_referer_auto(options) || options->connects.count > 0 ||
+                    options->resolves.count > 0))
         rc = reqivo_request_set_hooks(request, on_hop, NULL, params);
     return rc;
 }

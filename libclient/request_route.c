@@ -187,9 +187,10 @@ int reqivo_request_set_url(struct reqivo_request *request, const char *url)
     if (r < 0)
         return r;
     request->url_len = text.len;
-    if (elsewhere)
-        remove_fields(request, is_of_origin, &trusted);
-    return 0;
+    if (!elsewhere)
+        return 0;
+    remove_fields(request, is_of_origin, &trusted);
+    return reqivo_request_set_route(request, NULL);
 }
 
 static size_t copy_out(struct rqv_str text, char *buffer, size_t size)

@@ -227,10 +227,14 @@ static int take_turn(struct redirect *redirect, const struct rqv_request_head *g
     return 0;
 }
 
-/* What was given for the way to the first origin holds on no other: B3-2. */
-static void adapt_members(const struct redirect *redirect, struct rqv_request_head *head)
+/* What was given for the way to the first origin holds on no other (B3-2), but what the program says of this
+ * hop does. */
+static void adapt_members(const struct redirect *redirect, const struct rqv_request_head *given,
+                          struct rqv_request_head *head)
 {
-    if (redirect->chain.left)
+    if (given && given->route.len > 0)
+        head->route = given->route;
+    else if (redirect->chain.left)
         head->route = RQV_STR("");
     if (redirect->has_body || redirect->chain.count == 0)
         return;
@@ -250,7 +254,7 @@ int redirect_aim(struct redirect *redirect, const struct rqv_request_head *given
         rc = take_turn(redirect, given, &head, err);
     else
         redirect_fields(redirect, &head.fields);
-    adapt_members(redirect, &head);
+    adapt_members(redirect, given, &head);
     if (given && (given->flags & RQV_REQ_HAS_BODY)) {
         head.flags &= ~(uint32_t)RQV_REQ_CHUNKED;
         head.flags |= given->flags & (RQV_REQ_HAS_BODY | RQV_REQ_CHUNKED);

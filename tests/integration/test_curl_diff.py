@@ -82,7 +82,8 @@ class World:
         self.words = {'A': f'http://127.0.0.1:{ports["a"]}', 'B': f'http://127.0.0.1:{ports["b"]}',
                       'L': f'http://localhost:{ports["b"]}', 'S': f'https://localhost:{ports["s"]}',
                       'a': f'127.0.0.1:{ports["a"]}', 'b': f'127.0.0.1:{ports["b"]}', 's': f'127.0.0.1:{ports["s"]}',
-                      'ap': str(ports['a']), 'sp': str(ports['s']), 'CA': self.certs.ca, 'closed': f'127.0.0.1:{odd.closed_port()}'}
+                      'ap': str(ports['a']), 'bp': str(ports['b']),
+                      'sp': str(ports['s']), 'CA': self.certs.ca, 'closed': f'127.0.0.1:{odd.closed_port()}'}
 
     def fill(self, text):
         return re.sub(r'(?<!%)\{(\w+)\}', lambda m: self.words.get(m.group(1), m.group(0)), text)

@@ -382,25 +382,25 @@ END_TEST
 static const char *const secrets[] = {"Authorization", "Cookie", "X-Api-Key", "X-Auth-Token"};
 #define SECRETS (sizeof secrets / sizeof *secrets)
 
-static struct move {
+static const struct move {
     const char *url;
     bool anew; /* and gives credentials for there */
     unsigned hop, policy;
-    bool stays; /* it is the same origin after all */
-} const moves[] = {
-    {"http://b.example/x", false, 0, 0, false},
-    {"https://a.example/one", false, 0, 0, false},
-    {"http://a.example:81/one", false, 0, 0, false},
-    {"http://a.example.b.example/", false, 0, 0, false},
-    {"no URL", false, 0, 0, false},
-    {"http://b.example/x", true, 0, 0, false},
+    bool elsewhere;
+} moves[] = {
+    {"http://b.example/x", false, 0, 0, true},
+    {"https://a.example/one", false, 0, 0, true},
+    {"http://a.example:81/one", false, 0, 0, true},
+    {"http://a.example.b.example/", false, 0, 0, true},
+    {"no URL", false, 0, 0, true},
+    {"http://b.example/x", true, 0, 0, true},
     {"http://b.example/x", false, 0, REQIVO_REDIRECT_TRUSTED, true},
-    {"http://A.example:80/two?q#f", false, 0, 0, true},
-    {"http://b.example/x", false, 1, 0, false},
-    {"https://a.example/", false, 1, 0, false},
-    {"http://b.example/x", true, 1, 0, false},
+    {"http://A.example:80/two?q#f", false, 0, 0, false},
+    {"http://b.example/x", false, 1, 0, true},
+    {"https://a.example/", false, 1, 0, true},
+    {"http://b.example/x", true, 1, 0, true},
     {"http://b.example/x", false, 1, REQIVO_REDIRECT_TRUSTED, true},
-    {"http://a.example/three", false, 1, 0, true},
+    {"http://a.example/three", false, 1, 0, false},
 };
 
 static int on_move(struct reqivo_client *handle, struct reqivo_request *request, unsigned hop, void *userdata)
@@ -411,24 +411,30 @@ static int on_move(struct reqivo_client *handle, struct reqivo_request *request,
     if (hop != move->hop)
         return 0;
     ck_assert_int_eq(reqivo_request_set_field(request, "X-Before", "1"), 0);
+    ck_assert_int_eq(reqivo_request_set_route(request, "ours:1"), 0);
     ck_assert_int_eq(reqivo_request_set_url(request, move->url), 0);
-    if (move->anew)
+    if (move->anew) {
         ck_assert_int_eq(reqivo_request_set_field(request, "Authorization", "theirs"), 0);
+        ck_assert_int_eq(reqivo_request_set_route(request, "theirs:2"), 0);
+    }
     return 0;
 }
 
 static void check_moved(const struct rqv_request_head *head, const struct move *move)
 {
+    bool kept = !move->elsewhere || move->policy;
+
     ck_assert(rqv_str_eq(head->url, rqv_str_from(move->url)));
     for (size_t i = 0; i < SECRETS; i++)
-        ck_assert_str_eq(fake_field(head, secrets[i]), i == 0 && move->anew ? "theirs"
-                                                       : move->stays        ? "ours"
-                                                                            : "");
+        ck_assert_str_eq(fake_field(head, secrets[i]), i == 0 && move->anew ? "theirs" : kept ? "ours" : "");
     ck_assert_str_eq(fake_field(head, "X-Plain"), "plain");
     ck_assert_str_eq(fake_field(head, "X-Before"), "1");
     ck_assert_str_eq(fake_field(head, "Idempotency-Key"), "k");
     /* a Host of the program's own goes nowhere else, trusted or not */
-    ck_assert_str_eq(fake_field(head, "Host"), move->stays && !move->policy ? "own.example" : "");
+    ck_assert_str_eq(fake_field(head, "Host"), move->elsewhere ? "" : "own.example");
+    ck_assert(rqv_str_eq(head->route, rqv_str_from(move->anew        ? "theirs:2"
+                                                   : move->elsewhere ? ""
+                                                                     : "ours:1")));
     ck_assert_uint_eq(head->flags & RQV_REQ_TRUSTED, move->hop == 0 && move->policy ? RQV_REQ_TRUSTED : 0);
 }
 

@@ -438,6 +438,25 @@ START_TEST(a_program_that_is_asked_turns_the_hop)
 }
 END_TEST
 
+/* The route of the first request holds as long as its origin is not left; the program may give each hop one.
+ */
+START_TEST(a_hop_has_the_route_that_the_program_gives_it)
+{
+    struct world *w = at_hop(ask_site);
+    struct rqv_request_head turn = {.method = RQV_STR("GET"),
+                                    .url = RQV_STR("http://nowhere.invalid:9/routed")};
+    char route[32];
+
+    snprintf(route, sizeof route, "127.0.0.1:%u", second.port);
+    turn.route = rqv_str_from(route);
+    ck_assert_int_eq(exchange_proceed(w->x, &turn, true), 0);
+    finish(w);
+    check_code(w, 0, REQIVO_SENT_YES);
+    ck_assert_ptr_nonnull(strstr(log_of[1], "GET /routed HTTP/1.1\r\nHost: nowhere.invalid:9\r\n"));
+    hop_close(w);
+}
+END_TEST
+
 START_TEST(a_turn_is_judged_as_a_request)
 {
     struct world *w = at_hop(ask_site);
@@ -636,9 +655,9 @@ static Suite *suite(void)
     UNIT_TCASE(s, "origin", rule_b2_1_credentials_are_computed_for_each_hop,
                a_trusted_chain_takes_credentials_along, rule_b3_1_thirty_and_no_more,
                rule_b3_5_from_a_public_address_to_a_private_one, rule_b3_6_each_hop_has_a_key_of_its_own);
-    UNIT_TCASE(s, "ask", a_program_that_is_asked_turns_the_hop, a_turn_is_judged_as_a_request,
-               a_hop_that_waits_can_be_canceled, a_program_that_dies_in_mid_chain,
-               while_a_hop_waits_only_the_total_time_runs, no_hop_waits);
+    UNIT_TCASE(s, "ask", a_program_that_is_asked_turns_the_hop, a_hop_has_the_route_that_the_program_gives_it,
+               a_turn_is_judged_as_a_request, a_hop_that_waits_can_be_canceled,
+               a_program_that_dies_in_mid_chain, while_a_hop_waits_only_the_total_time_runs, no_hop_waits);
     UNIT_TCASE(s, "end", the_total_time_is_that_of_the_chain, a_redirect_whose_body_is_cut,
                canceled_while_a_redirect_drains, rule_b8_1_each_hop_may_be_repeated_once,
                rule_b9_1_what_is_kept_is_charged_first);
