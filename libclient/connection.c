@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* connection - an acquired connection as the program holds it; the thing itself is a remote. */
+#include "libclient/handle.h"
 #include "libclient/operate.h"
 #include "libclient/response.h"
 
@@ -102,13 +103,25 @@ int reqivo_request_set_connection(struct reqivo_request *request, struct reqivo_
 
 /* ---- the end ---- */
 
+/* Now, not with the next call: a program that blocks may make none for long. */
+static void tell(struct reqivo_client *client)
+{
+    int saved = errno;
+
+    if (client && !client->closing && client->channel.fd >= 0 && rqv_client_check(client, false) == 0)
+        rqv_channel_flush(&client->channel);
+    errno = saved;
+}
+
 void reqivo_connection_close(struct reqivo_connection *connection)
 {
     if (!connection)
         return;
     if (connection->remote) {
+        struct reqivo_client *client = connection->remote->client;
         rqv_remote_close(connection->remote);
         rqv_remote_release(&connection->remote);
+        tell(client);
     }
     free(connection);
 }
