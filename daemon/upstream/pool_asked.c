@@ -51,6 +51,7 @@ void lease_let_go(struct lease *home, bool reuse)
     if (!conn)
         return;
     conn->home = NULL;
+    conn->made_ahead = true; /* should it never have been used: a program has asked for it */
     if (conn->bound || !reuse)
         conn->reusable = false;
     if (conn->lease != home)
