@@ -94,11 +94,79 @@ static void start(void)
 
     driver.job = NULL;
     if (!job->build_error)
-        job->build_error = reqivo_submit(driver.client, &job->request, on_done, job, &job->id);
+        job->build_error = job->helper.method
+                               ? driver_helper_submit(job, on_done)
+                               : reqivo_submit(driver.client, &job->request, on_done, job, &job->id);
     if (job->build_error)
         driver_report(&driver, job, NULL);
     else
         driver.submitted++;
+}
+
+/* ---- operations ---- */
+
+static void on_operated(struct reqivo_client *client, struct reqivo_response *response, void *userdata)
+{
+    struct driver_operation *operation = userdata;
+    int code = reqivo_response_error(response);
+
+    (void)client;
+    operation->has_stats =
+        operation->verb == OPERATE_STATS && reqivo_pool_stats_of(response, &operation->stats) == 0;
+    driver_report_operation(operation, code, reqivo_response_detail(response));
+    reqivo_response_free(response);
+}
+
+static void on_open(struct reqivo_websocket *ws, void *userdata)
+{
+    (void)userdata;
+    reqivo_websocket_close(ws, 1000, NULL);
+}
+
+static void on_close(struct reqivo_websocket *ws, void *userdata)
+{
+    driver_report_operation(userdata, reqivo_websocket_error(ws), reqivo_websocket_detail(ws));
+}
+
+static int websocket(struct driver_operation *operation)
+{
+    static const struct reqivo_websocket_callbacks callbacks = {.on_open = on_open, .on_close = on_close};
+    const struct reqivo_websocket_options options = {.callbacks = &callbacks, .userdata = operation};
+
+    return reqivo_websocket_open(driver.client, &operation->request, &options, &operation->ws);
+}
+
+static int begin_operation(struct driver_operation *operation)
+{
+    struct driver_thing *thing = operation->thing;
+
+    switch (operation->verb) {
+    case OPERATE_ACQUIRE:
+        return reqivo_connection_acquire_async(driver.client, &operation->request, on_operated, operation,
+                                               &thing->connection);
+    case OPERATE_REFRESH:
+        return reqivo_connection_refresh_async(thing->connection, on_operated, operation);
+    case OPERATE_RELEASE:
+        return reqivo_connection_release_async(&thing->connection, on_operated, operation);
+    case OPERATE_WEBSOCKET:
+        return websocket(operation);
+    case OPERATE_STATS:
+        return reqivo_pool_stats_async(thing->pool, on_operated, operation);
+    case OPERATE_LIMIT:
+        return reqivo_pool_limit_async(thing->pool, operation->value, on_operated, operation);
+    case OPERATE_PREWARM:
+        return reqivo_pool_prewarm_async(thing->pool, operation->value, on_operated, operation);
+    default:
+        return reqivo_pool_close_idle_async(thing->pool, on_operated, operation);
+    }
+}
+
+static void operate(struct driver_operation *operation)
+{
+    int rc = begin_operation(operation);
+
+    if (rc)
+        driver_report_operation(operation, rc, "");
 }
 
 int main(int argc, char **argv)
@@ -112,6 +180,8 @@ int main(int argc, char **argv)
         if (verb == DRIVER_START) {
             start();
             rc = driver.window == SIZE_MAX ? 0 : run(driver.window - 1);
+        } else if (verb == DRIVER_OPERATE) {
+            operate(driver.operation);
         } else if (verb == DRIVER_RUN || verb == DRIVER_NOTE) {
             rc = run(0);
             if (verb == DRIVER_NOTE)

@@ -28,11 +28,12 @@ TESTS += tests/integration/test_journal.py
 
 # The two drivers (public headers only), the odd origin, the table of cases, and one script for each promise of the daemon.
 check_PROGRAMS += tests/integration/driver_sync tests/integration/driver_async
-tests_integration_driver_sync_SOURCES = tests/integration/driver_sync.c tests/integration/driver_common.c \
-	tests/integration/driver_common.h
+driver_sources = tests/integration/driver_common.c tests/integration/driver_common.h tests/integration/driver_helpers.c \
+	tests/integration/driver_hooks.c tests/integration/driver_objects.c tests/integration/driver_print.c \
+	tests/integration/driver_request.c
+tests_integration_driver_sync_SOURCES = tests/integration/driver_sync.c $(driver_sources)
 tests_integration_driver_sync_LDADD = libreqivo-client.la
-tests_integration_driver_async_SOURCES = tests/integration/driver_async.c tests/integration/driver_common.c \
-	tests/integration/driver_common.h
+tests_integration_driver_async_SOURCES = tests/integration/driver_async.c $(driver_sources)
 tests_integration_driver_async_LDADD = libreqivo-client.la
 driver_scripts = tests/integration/test_async.py tests/integration/test_bombs.py tests/integration/test_cases.py tests/integration/test_control.py \
 	tests/integration/test_isolation.py \
@@ -44,6 +45,13 @@ driver_scripts = tests/integration/test_async.py tests/integration/test_bombs.py
 dist_check_SCRIPTS += $(driver_scripts)
 TESTS += $(driver_scripts)
 EXTRA_DIST += tests/integration/cases.py tests/integration/drivers.py tests/integration/hop_cases.py tests/integration/odd_origin.py
+
+# Tables of cases in steps: sessions and hooks, pools and connections, helpers and errors.
+table_scripts = tests/integration/test_helpers.py tests/integration/test_pool.py tests/integration/test_session.py
+dist_check_SCRIPTS += $(table_scripts)
+TESTS += $(table_scripts)
+EXTRA_DIST += tests/integration/error_cases.py tests/integration/helper_cases.py tests/integration/hook_cases.py \
+	tests/integration/pool_cases.py tests/integration/session_cases.py tests/integration/steps.py
 
 # what is installed and packed, and the program behind `./dev run`
 dist_check_SCRIPTS += tests/integration/test_install.py tests/integration/test_run.py

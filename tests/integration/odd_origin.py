@@ -30,6 +30,7 @@ class Request:
         self.fields = [(name, value.strip()) for name, _, value in (line.partition(':') for line in lines[1:])]
         self.body = b''
         self.whole = False  # the body has come to its end
+        self.tls = None  # the version
 
     def get(self, name, default=''):
         return next((v for n, v in self.fields if n.lower() == name), default)
@@ -205,6 +206,7 @@ class OddOrigin:
 
     def _one(self, connection):
         request = connection.read_head()
+        request.tls = connection.sock.version() if self.context else None
         with self.lock:
             self.log.append(request)
         name = request.target.split('?')[0].strip('/').split('/')[0]
@@ -410,9 +412,11 @@ class OddOrigin:
     del lazy
 
 
-def server_context(certs, name, max_version=None):
+def server_context(certs, name, max_version=None, min_version=None):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certs.files(name))
+    if min_version:
+        context.minimum_version = min_version
     if max_version:
         context.maximum_version = max_version
     return context
