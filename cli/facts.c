@@ -80,7 +80,8 @@ void cli_facts_fill(struct cli_facts *facts, const struct reqivo_response *respo
         facts->method = reqivo_response_method(response);
     }
     facts->https = strncasecmp(facts->url_effective, "https", 5) == 0;
-    facts_address(facts, reqivo_response_address(response));
+    if (facts->status || phase > REQIVO_PHASE_CONNECT) /* not one that was only tried */
+        facts_address(facts, reqivo_response_address(response));
     facts_times(facts, response);
     facts_redirect(facts, response);
 }

@@ -130,7 +130,8 @@ static int fields_range(struct cli_fields *fields, const struct cli_options *opt
 
     if (!range)
         return 0;
-    snprintf(text, sizeof(text), "bytes=%s%s", range, strchr(range, '-') ? "" : "-");
+    snprintf(text, sizeof(text), "bytes=%s%s", range,
+             range[0] >= '0' && range[0] <= '9' && !strchr(range, '-') ? "-" : "");
     return fields_default(fields, options, "Range", text);
 }
 

@@ -42,6 +42,10 @@ struct cli_field_values {
     const char *cookie;
 };
 
+/* -H "@file": each line of the file that is not empty takes its place. A file that cannot be read is left out
+ * with a warning, as with curl. 0 or -ENOMEM. */
+int cli_fields_read(struct cli_options *options);
+
 /* 0 or -ENOMEM; done in every case, it wipes. */
 int cli_fields_build(const struct cli_options *options, const struct cli_field_values *values,
                      struct cli_fields *ret_fields);

@@ -8,7 +8,7 @@ libcli_la_SOURCES = \
 	cli/cookies.c cli/cookies.h \
 	cli/exit.c cli/exit.h \
 	cli/facts.c cli/facts.h \
-	cli/fields.c cli/fields.h \
+	cli/field_files.c cli/fields.c cli/fields.h \
 	cli/head.c cli/head.h \
 	cli/help.c \
 	cli/options.c cli/options.h \

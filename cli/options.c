@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,9 @@ static const struct option_row option_rows[] = {
     {"tls-max", AT(tls_max), OPTION_TLS_MAX, 0, false, 0},
     {"globoff", AT(globoff), OPTION_FLAG, 'g', false, 0},
     {"http1.1", AT(http11), OPTION_FLAG, 0, false, 0},
+    {"basic", AT(basic), OPTION_FLAG, 0, false, 0},
+    {"progress-bar", AT(bar), OPTION_FLAG, '#', true, 0},
+    {"disable", AT(disable), OPTION_FLAG, 'q', true, 0},
     {"next", 0, OPTION_NEXT, ':', false, 0},
     {"socket", AT(socket), OPTION_TEXT, 0, true, 0},
     {"help", AT(help), OPTION_FLAG, 'h', true, 0},
@@ -282,6 +286,18 @@ static int scan_letters(struct option_scan *scan, const char *word)
     return 0;
 }
 
+/* "--no-name" takes a flag back, as long as it is one that curl lets be taken back. */
+static bool scan_negated(struct option_scan *scan, const char *word)
+{
+    const struct option_row *row =
+        strncmp(word, "--no-", 5) == 0 ? row_by_name(word + 5, strlen(word + 5)) : NULL;
+
+    if (!row || row->kind != OPTION_FLAG || row->offset == AT(help) || row->offset == AT(version))
+        return false;
+    *(bool *)((char *)(row->shared ? scan->first : scan->options) + row->offset) = false;
+    return true;
+}
+
 /* One word of the form "--name" or "--name=value". */
 static int scan_long(struct option_scan *scan, const char *word)
 {
@@ -293,6 +309,8 @@ static int scan_long(struct option_scan *scan, const char *word)
 
     snprintf(shown, sizeof(shown), "%.*s", (int)(len + 2 < sizeof(shown) ? len + 2 : sizeof(shown) - 1),
              word);
+    if (!row && scan_negated(scan, word))
+        return 0;
     if (!row) {
         snprintf(scan->why, scan->size, "option %s is unknown", shown);
         return -EINVAL;
@@ -328,7 +346,8 @@ static bool has_colons(const struct cli_list *list, unsigned need, const char **
     return true;
 }
 
-static const char *methods_check(const struct cli_options *options)
+/* What excludes what, and files without a name. */
+static const char *pairs_check(const struct cli_options *options)
 {
     bool form = cli_options_form(options);
     bool upload = false;
@@ -339,15 +358,18 @@ static const char *methods_check(const struct cli_options *options)
         return "-I (HEAD) and -d (POST) exclude each other";
     if (upload && form)
         return "-T (PUT) and -d (POST) exclude each other";
-    if (upload && (options->head || options->get))
-        return "-T (PUT) excludes -I (HEAD) and -G (GET)";
+    if (upload && options->head)
+        return "-T (PUT) and -I (HEAD) exclude each other";
+    for (size_t i = 0; i < options->outputs.count; i++)
+        if (options->outputs.items[i].text && !options->outputs.items[i].text[0])
+            return "option -o needs the name of a file";
     return NULL;
 }
 
 /* What no single option can see, in one group. */
 static int group_check(const struct option_scan *scan, const struct cli_options *options)
 {
-    const char *why = methods_check(options);
+    const char *why = pairs_check(options);
     const char *route = NULL;
 
     if (!why && options->urls.count == 0)
@@ -419,6 +441,14 @@ int cli_options_parse(int argc, char *const argv[], struct cli_options *ret_opti
     return rc < 0 ? rc : options_check(&scan);
 }
 
+/* Fields from a file are there to keep secrets out of argv. Its lines have been cut, so its first is all that
+ * strlen() would see. */
+static void wipe(char *text)
+{
+    explicit_bzero(text, malloc_usable_size(text));
+    free(text);
+}
+
 void cli_options_done(struct cli_options *options)
 {
     struct cli_options *next;
@@ -430,6 +460,9 @@ void cli_options_done(struct cli_options *options)
 
         for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
             free(lists[i]->items);
+        for (size_t i = 0; i < group->field_files.count; i++)
+            wipe((char *)group->field_files.items[i].text);
+        free(group->field_files.items);
         next = group->next;
         if (group == options)
             memset(group, 0, sizeof(*group));

@@ -34,21 +34,22 @@ struct cli_list {
 struct cli_options {
     struct cli_options *next; /* the group after --next */
     struct cli_list urls;
-    struct cli_list fields;   /* -H */
-    struct cli_list data;     /* -d and its like, in order */
-    struct cli_list outputs;  /* -o and -O: the n-th belongs to the n-th URL */
-    struct cli_list uploads;  /* -T: the same */
-    struct cli_list cookies;  /* -b */
-    struct cli_list resolves; /* --resolve */
-    struct cli_list connects; /* --connect-to */
-    const char *method;       /* -X; NULL: chosen by -I, -G, -T and -d */
-    const char *agent;        /* -A; "" for none */
-    const char *referer;      /* -e */
-    const char *range;        /* -r */
-    const char *user;         /* -u */
-    const char *bearer;       /* --oauth2-bearer */
-    const char *cookie_jar;   /* -c */
-    const char *dump_header;  /* -D */
+    struct cli_list fields;      /* -H */
+    struct cli_list data;        /* -d and its like, in order */
+    struct cli_list outputs;     /* -o and -O: the n-th belongs to the n-th URL */
+    struct cli_list uploads;     /* -T: the same */
+    struct cli_list cookies;     /* -b */
+    struct cli_list resolves;    /* --resolve */
+    struct cli_list connects;    /* --connect-to */
+    struct cli_list field_files; /* the contents of -H @file, into which texts of `fields` point */
+    const char *method;          /* -X; NULL: chosen by -I, -G, -T and -d */
+    const char *agent;           /* -A; "" for none */
+    const char *referer;         /* -e */
+    const char *range;           /* -r */
+    const char *user;            /* -u */
+    const char *bearer;          /* --oauth2-bearer */
+    const char *cookie_jar;      /* -c */
+    const char *dump_header;     /* -D */
     const char *cacert;
     const char *write_out;
     uint32_t max_time_ms;        /* -m; 0: no limit */
@@ -57,10 +58,11 @@ struct cli_options {
     int tls_min, tls_max;        /* 12, 13; 0: the daemon's own */
     bool head, include, fail, fail_with_body, insecure, get, compressed, location, trusted;
     bool post301, post302, post303;
-    bool globoff, http11, unbuffered; /* said anyway */
+    bool globoff, http11, unbuffered, basic; /* said anyway */
     /* Of the whole command: the same in every group. */
     const char *socket;
     bool silent, show_error, verbose, no_meter, help, version;
+    bool bar, disable; /* said anyway: there is one meter, and no file of defaults */
 };
 
 /* Fills *ret_options; 0, -ENOMEM, or -EINVAL with one sentence in `why` (cut to size). Call done in every

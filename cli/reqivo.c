@@ -109,7 +109,9 @@ int main(int argc, char *argv[])
     } else if (options.version) {
         printf("reqivo %s\n", reqivo_version());
     } else {
-        exit = run(&options);
+        for (struct cli_options *group = &options; group && rc == 0; group = group->next)
+            rc = cli_fields_read(group);
+        exit = rc == 0 ? run(&options) : complain(&options, CLI_EXIT_MEMORY, "out of memory");
     }
     cli_options_done(&options);
     return exit;

@@ -71,7 +71,7 @@ static int request_trust(struct reqivo_request *request, const struct cli_option
 {
     int rc = options->insecure ? reqivo_request_set_verify(request, 0) : 0;
 
-    if (rc == 0 && options->cacert) {
+    if (rc == 0 && options->cacert && !options->insecure) { /* what is not checked needs no CAs */
         rc = reqivo_request_set_ca_file(request, options->cacert);
         if (rc < 0) {
             snprintf(why, size, "the CA file %s: %s", options->cacert, reqivo_error_text(rc));

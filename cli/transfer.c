@@ -80,10 +80,15 @@ static int head_write(struct transfer *transfer, char *text, size_t len)
     if (rc < 0)
         return transfer_fail(transfer, CLI_EXIT_MEMORY, "out of memory");
     transfer->head_size += len;
-    if (transfer->dump && fwrite(text, 1, len, transfer->dump) != len)
-        transfer_fail(transfer, CLI_EXIT_WRITE, "cannot write the file of -D");
-    if (options->include || options->head)
-        rc = cli_output_head(&transfer->output, text, len);
+    /* Line by line, since both may be stdout. */
+    for (size_t at = 0, n; rc == 0 && at < len; at += n) {
+        const char *end = memchr(text + at, '\n', len - at);
+        n = end ? (size_t)(end + 1 - (text + at)) : len - at;
+        if (transfer->dump && fwrite(text + at, 1, n, transfer->dump) != n)
+            transfer_fail(transfer, CLI_EXIT_WRITE, "cannot write the file of -D");
+        if (options->include || options->head)
+            rc = cli_output_head(&transfer->output, text + at, n);
+    }
     free(text);
     return rc < 0 ? transfer_fail(transfer, CLI_EXIT_WRITE, transfer->output.why) : transfer->exit;
 }
@@ -114,7 +119,7 @@ static void status_judge(struct transfer *transfer, const struct reqivo_response
         transfer->ignore = true;
         transfer_fail(transfer, CLI_EXIT_REDIRECTS, "more redirects than are followed: 0");
     } else if ((options->fail || options->fail_with_body) && status >= 400) {
-        transfer->ignore = options->fail;
+        transfer->ignore = transfer->ignore || options->fail;
         snprintf(transfer->why, sizeof(transfer->why), "the requested URL returned error: %d", status);
         transfer_fail(transfer, CLI_EXIT_STATUS, transfer->why);
     }
@@ -130,6 +135,7 @@ static int on_head(struct reqivo_client *client, const struct reqivo_response *r
     rc = heads_show(transfer, response);
     if (rc)
         return rc;
+    transfer->ignore = transfer->options->head; /* -I -X GET: the body is not wanted */
     status_judge(transfer, response);
     transfer->progress.total = reqivo_response_content_length(response);
     return 0;
@@ -158,8 +164,8 @@ static void transfer_outcome(struct transfer *transfer, const struct reqivo_resp
     int code = reqivo_response_error(response);
     const char *detail = reqivo_response_detail(response);
 
-    if (transfer->exit || code == 0)
-        return;
+    if (transfer->exit || code == 0 || (code == REQIVO_E_CANCELED && transfer->ignore))
+        return; /* what is not wanted is not waited for */
     snprintf(transfer->why, sizeof(transfer->why), "%s%s%s", reqivo_error_text(code), detail[0] ? ": " : "",
              detail);
     transfer->exit = cli_exit_of(code, reqivo_response_phase(response));

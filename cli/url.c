@@ -221,6 +221,8 @@ int cli_url_add_query(struct cli_url *url, const char *query, size_t len)
     size_t at = strlen(url->text);
     char *mark;
 
+    if (len == 0)
+        return 0;
     if (memchr(query, '\0', len))
         return CLI_EXIT_URL;
     if (!url_grow(url, len + 1))
@@ -228,7 +230,7 @@ int cli_url_add_query(struct cli_url *url, const char *query, size_t len)
     mark = strchr(url->text, '?');
     if (!mark)
         url->text[at++] = '?';
-    else if (mark[1])
+    else if (mark[1] && url->text[at - 1] != '&')
         url->text[at++] = '&';
     memcpy(url->text + at, query, len);
     url->text[at + len] = '\0';
@@ -240,12 +242,16 @@ int cli_url_add_name(struct cli_url *url, const char *path)
     static const char digits[] = "0123456789ABCDEF";
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
-    size_t at = strlen(url->text);
+    size_t at = strcspn(url->text, "?"), rest = strlen(url->text + at);
+    char *query;
 
-    if (url->text[at - 1] != '/' || strchr(url->text, '?'))
+    if (url->text[at - 1] != '/')
         return 0;
-    if (!url_grow(url, 3 * strlen(name)))
+    query = strdup(url->text + at);
+    if (!query || !url_grow(url, 3 * strlen(name))) {
+        free(query);
         return -ENOMEM;
+    }
     for (; *name; name++)
         if (isalnum((unsigned char)*name) || strchr("-._~", *name)) {
             url->text[at++] = *name;
@@ -254,7 +260,8 @@ int cli_url_add_name(struct cli_url *url, const char *path)
             url->text[at++] = digits[(unsigned char)*name >> 4];
             url->text[at++] = digits[(unsigned char)*name & 15];
         }
-    url->text[at] = '\0';
+    memcpy(url->text + at, query, rest + 1);
+    free(query);
     return 0;
 }
 

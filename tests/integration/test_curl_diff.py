@@ -66,6 +66,22 @@ class DiffOrigin(odd.OddOrigin):
     def do_setto(self, connection, request):
         return self.redirect(connection, request, 302, '/echo', [f'Set-Cookie: {request.target.split("/")[2]}; Path=/'])
 
+    def do_early_hints(self, connection, request):
+        connection.send(b'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n')
+        return self.answer(connection, b'hinted\n', method=request.method)
+
+    def do_cut(self, connection, request):
+        connection.send(b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234')
+        return False
+
+    def do_nolength(self, connection, request):
+        connection.send(b'HTTP/1.1 200 OK\r\nX: y\r\n\r\nto the end')
+        return False
+
+    def do_badchunk(self, connection, request):
+        connection.send(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc')
+        return False
+
     def do_coded(self, connection, request):
         coding = request.target.split('/')[2]
         return self.answer(connection, CODED[coding], [f'Content-Encoding: {coding}'], method=request.method)
@@ -93,6 +109,7 @@ class World:
         shutil.rmtree(path, ignore_errors=True)
         os.makedirs(path)
         files = {'form.txt': b'one=1\r\ntwo=2&three\n', 'up.bin': bytes(range(250)) + b'\n' * 50, 'json.txt': b'{"x":\n 1}\n',
+                 'hdrs.txt': b'X-One: 1\r\nX-Two: 2\n# comment\n\nX-Three;\nX-Four:\n', 'fmt.txt': b'%{http_code}\n%{method}\n',
                  'jar.txt': b'# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t0\tfrom\tfile\n'}
         for file, content in files.items():
             with open(os.path.join(path, file), 'wb') as out:

@@ -112,7 +112,7 @@ START_TEST(test_names)
         {"h/up/", "f", "http://h/up/f", "f"},
         {"h/up", "f", "http://h/up", "up"},
         {"h", "f", "http://h/f", "f"},
-        {"h/?q/", "f", "http://h/?q/", ""},
+        {"h/?q/", "f", "http://h/f?q/", "f"},
         {"h/a/../b?x/y", "f", "http://h/b?x/y", "b"},
     };
 
