@@ -23,7 +23,7 @@
 #include <string.h>
 
 #define ENTRIES_MAX  64
-#define SECTIONS_MAX 8
+#define SECTIONS_MAX 16
 
 /* libconfuse hands its callbacks no argument of ours, but keeps the default number of an option that is no
  * number: it carries the address of the option's slot. */

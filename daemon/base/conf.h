@@ -14,12 +14,17 @@
 #include <stdio.h>
 
 #define CONF_NETS_MAX 64
+#define CONF_AUTO     UINT32_MAX /* of a time that may be "auto" */
 
 struct conf {
     char socket[108]; /* socket = "/run/reqivo/reqivo.sock" */
     char log_level[16];
     char ca_file[4096]; /* "" : the distribution's */
+    bool on_demand;     /* not from the file: a program has started us */
     bool user_instance; /* not from the file: set by main when it is not the system service */
+
+    /* log { access = off|errors|all } */
+    char log_access[8];
 
     /* pool { } */
     uint32_t pool_connections;  /* 8 */
@@ -40,6 +45,7 @@ struct conf {
     uint32_t timeout_ms[6];  /* 30000 10000 10000 60000 60000 0 */
     uint32_t slow_reader_ms; /* 300000; 0: never */
     uint32_t drain_ms;       /* 10000 */
+    uint32_t idle_exit_ms;   /* auto: 5min when a program has started us, else never; 0: never */
     uint32_t linger_ms;      /* 60000: what belongs to a uid dies that long after its last peer */
 
     /* dns { } */
@@ -66,6 +72,16 @@ struct conf {
     /* tls { insecure = auto|allow|refuse } verification off: refused in the system service unless allowed */
     int8_t insecure;
 };
+
+/* Is a request that has ended, well or not, written to the access log? */
+static inline bool conf_logs_access(const struct conf *conf)
+{
+    return conf->log_access[0] != 'o';
+}
+static inline bool conf_logs_access_all(const struct conf *conf)
+{
+    return conf->log_access[0] == 'a';
+}
 
 void conf_defaults(struct conf *conf);
 /* Reads `path` over the defaults. 0; -errno of open; -EINVAL with one line "file:line: section.option: what

@@ -30,6 +30,8 @@ const struct conf_entry conf_table[] = {
     {"", "log_level", "info", "error|warning|notice|info|debug", 0, 0, AT(log_level), 0, CONF_WORD},
     {"", "ca_file", "", NULL, 0, sizeof(((struct conf *)0)->ca_file) - 1, AT(ca_file), 0, CONF_PATH},
 
+    {"log", "access", "off", "off|errors|all", 0, 0, AT(log_access), 0, CONF_WORD},
+
     {"pool", "connections", "8", NULL, 1, 1024, AT(pool_connections), 0, CONF_COUNT},
     {"pool", "idle", "1min", NULL, 1, DAY, AT(pool_idle_ms), 0, CONF_TIME},
     {"pool", "age", "30min", NULL, SECOND, 30 * DAY, AT(pool_age_ms), 0, CONF_TIME},
@@ -56,6 +58,7 @@ const struct conf_entry conf_table[] = {
     {"timeouts", "slow_reader", "5min", NULL, 0, 7 * DAY, AT(slow_reader_ms), 0, CONF_TIME},
     {"timeouts", "drain", "10s", NULL, 0, HOUR, AT(drain_ms), 0, CONF_TIME},
     {"timeouts", "linger", "1min", NULL, 0, 7 * DAY, AT(linger_ms), 0, CONF_TIME},
+    {"timeouts", "idle_exit", "auto", "auto", 0, 7 * DAY, AT(idle_exit_ms), 0, CONF_TIME},
 
     {"dns", "backend", "auto", "auto|c-ares|system", 0, 0, AT(dns_backend), 0, CONF_WORD},
     {"dns", "ttl_max", "1min", NULL, 0, DAY, AT(dns_ttl_max_s), 0, CONF_SECONDS},
@@ -153,8 +156,12 @@ static int set_number(const struct conf_entry *entry, struct conf *conf, const c
     const struct unit *units = units_of(entry->kind);
     char min[32], max[32];
     uint64_t value;
-    uint32_t small;
+    uint32_t small = CONF_AUTO;
 
+    if (entry->words && strcmp(text, entry->words) == 0) {
+        memcpy(field(entry, conf), &small, sizeof(small));
+        return 0;
+    }
     if (parse_number(text, units, &value) < 0) {
         snprintf(why, CONF_WHY_MAX, "'%.60s' is not %s", text, number_help(entry->kind));
         return -EINVAL;
@@ -386,7 +393,10 @@ void conf_value_format(const struct conf_entry *entry, const struct conf *conf, 
     switch (entry->kind) {
     case CONF_COUNT:
     case CONF_TIME:
-        format_number(*(const uint32_t *)at, units_of(entry->kind), text, size);
+        if (entry->words && *(const uint32_t *)at == CONF_AUTO)
+            snprintf(text, size, "%s", entry->words);
+        else
+            format_number(*(const uint32_t *)at, units_of(entry->kind), text, size);
         return;
     case CONF_SECONDS:
         format_number(*(const uint32_t *)at * SECOND, units_of(entry->kind), text, size);

@@ -29,7 +29,7 @@ struct conf_entry {
     const char *section; /* "" is the top level */
     const char *name;
     const char *fallback; /* the default, as a file would have it; of lists: "" */
-    const char *words;    /* of CONF_WORD: "a|b|c" */
+    const char *words;    /* of CONF_WORD: "a|b|c"; of CONF_TIME: "auto" where that is one, else NULL */
     uint64_t min, max;    /* of numbers; of texts: min 0 allows "" */
     size_t offset;        /* in struct conf */
     size_t count_offset;  /* of lists */

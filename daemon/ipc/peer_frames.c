@@ -5,6 +5,7 @@
 #include "daemon/ipc/peer_pools.h"
 #include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/query.h"
+#include "daemon/ipc/report.h"
 #include "daemon/ipc/trusts.h"
 
 #include "common/uninit.h"
@@ -69,6 +70,14 @@ static void refuse(struct peer *peer, uint64_t id, const struct rqv_err *err)
     peer_done(peer, id, &done);
 }
 
+static void refuse_request(struct peer *peer, uint64_t id, const struct rqv_request_head *head,
+                           const struct rqv_err *err)
+{
+    if (report_on(peer))
+        report_refused(peer, &(struct report_asked){id, head->method, head->url}, err);
+    refuse(peer, id, err);
+}
+
 static bool take_id(struct peer *peer, uint64_t id)
 {
     if (id <= peer->last_id)
@@ -99,14 +108,14 @@ static void start_request(struct peer *peer, const struct rqv_frame_header *head
         if (!params.session) {
             rqv_err_set(&err, REQIVO_E_SESSION, REQIVO_PHASE_NONE,
                         "the session was never opened on this connection, or is closed");
-            refuse(peer, header->id, &err);
+            refuse_request(peer, header->id, head, &err);
             return;
         }
     }
     if (head->connection_id != 0 && !pin) {
         rqv_err_set(&err, REQIVO_E_SESSION, REQIVO_PHASE_NONE,
                     "the connection that the request names was never acquired, or is closed");
-        refuse(peer, header->id, &err);
+        refuse_request(peer, header->id, head, &err);
         return;
     }
     int rc = exchange_new(peer->ipc->use.env, &params, &x, &err);
@@ -120,7 +129,7 @@ static void start_request(struct peer *peer, const struct rqv_frame_header *head
         rqv_err_set(&err, rc, REQIVO_PHASE_QUEUE, "no memory for the request");
     }
     if (rc < 0) {
-        refuse(peer, header->id, &err);
+        refuse_request(peer, header->id, head, &err);
         return;
     }
     rqv_list_append(&peer->exchange_list, &x->peer_node);
@@ -158,7 +167,7 @@ static bool on_request(struct peer *peer, const struct rqv_frame_header *header,
     } else if (peer->in_flight >= RQV_WIRE_IN_FLIGHT_MAX) {
         rqv_err_set(&err, REQIVO_E_LIMIT_REQUESTS, REQIVO_PHASE_QUEUE,
                     "%d requests are in flight on this connection", RQV_WIRE_IN_FLIGHT_MAX);
-        refuse(peer, header->id, &err);
+        refuse_request(peer, header->id, &head, &err);
     } else {
         start_request(peer, header, &head);
     }

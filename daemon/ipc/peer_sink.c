@@ -3,6 +3,7 @@
 #include "daemon/ipc/peer.h"
 
 #include "common/uninit.h"
+#include "daemon/ipc/report.h"
 #include "daemon/ipc/trusts.h"
 
 #include <reqivo/error.h>
@@ -213,6 +214,8 @@ static void sink_done(struct exchange *x, const struct rqv_done *done)
     rqv_list_remove(&x->peer_node);
     rqv_map_del(&peer->ipc->exchanges, &x->node);
     peer->in_flight--;
+    if (report_on(peer))
+        report_request(peer, x, done);
     peer_done(peer, x->id, done);
     if (peer->ipc->held.x != x)
         return;

@@ -2,6 +2,7 @@
 /* peer_ws - see peer_ws.h. */
 #include "daemon/ipc/peer_ws.h"
 
+#include "daemon/ipc/report.h"
 #include "daemon/ipc/trusts.h"
 
 #include <reqivo/error.h>
@@ -80,6 +81,8 @@ static void sink_closed(struct wsession *ws, const struct rqv_ws_close_info *clo
     if (close &&
         (peer_room_owed(peer, PEER_DONE) < 0 || rqv_wire_encode_ws_close(&peer->out.buf, ws->id, close) < 0))
         peer->broken = true;
+    if (report_on(peer))
+        report_websocket(peer, ws, done);
     peer_done(peer, ws->id, done);
 }
 
@@ -148,6 +151,8 @@ const char *peer_ws_open(struct peer *peer, uint64_t id, struct rqv_str payload)
     if (rqv_wire_decode_ws_open(payload, &open, &why) < 0)
         return why;
     if (start_session(peer, id, &open, &err) < 0) {
+        if (report_on(peer))
+            report_refused(peer, &(struct report_asked){id, RQV_STR("WEBSOCKET"), open.url}, &err);
         struct rqv_done done = {.code = err.code,
                                 .sys_errno = err.sys_errno,
                                 .phase = err.phase,
@@ -206,6 +211,8 @@ void peer_ws_abandon_all(struct peer *peer)
     while (peer->wsessions) {
         struct wsession *ws = peer->wsessions;
         drop(peer, ws);
+        if (report_on(peer))
+            report_websocket(peer, ws, NULL);
         wsession_abandon(ws);
     }
 }

@@ -116,6 +116,10 @@ static void exchange_init(struct exchange *x, struct exchange_env *env, const st
     rqv_list_init(&x->body_node);
     account_roll_join(x->account, ROLL_REQUESTS, &x->roll, x);
     x->account->requests++;
+    if (conf_logs_access(env->conf)) {
+        size_t len = head->method.len < sizeof x->method ? head->method.len : sizeof x->method - 1;
+        memcpy(x->method, head->method.ptr, len);
+    }
     x->lease.events = &exchange_lease_events;
     wait_node_init(&x->waiter.wait);
     x->waiter.lease = &x->lease;

@@ -133,7 +133,9 @@ struct exchange {
     uint64_t start_us, queue_us, lease_us, sent_us, first_us, progress_us; /* queue_us: of this attempt */
     uint32_t time_us[RQV_TIME_COUNT];
     uint64_t response_bytes;
-    uint8_t sent; /* enum reqivo_sent */
+    uint16_t status; /* of the last response; 0: none */
+    char method[16]; /* as the program gave it, cut; "" unless the access log is on */
+    uint8_t sent;    /* enum reqivo_sent */
     bool reused;
     struct rqv_err err;
     char address[RQV_ADDRESS_MAX];

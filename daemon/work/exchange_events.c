@@ -69,6 +69,7 @@ static void on_head(struct lease *lease, const struct rqv_http1_head *head)
     struct rqv_response_head *out = &x->env->head;
 
     x->got_head = true;
+    x->status = (uint16_t)head->status;
     x->sent = REQIVO_SENT_YES;
     x->first_us = loop_now_us(x->env->loop);
     x->time_us[RQV_TIME_FIRST] = exchange_elapsed(x, x->sent_us ? x->sent_us : x->lease_us);

@@ -95,7 +95,7 @@ def lifetime(place, journal, ids):
         assert re.fullmatch(r'\d+\.\d+\.\d+', entry['REQIVO_VERSION']), entry
     daemon.process.send(signal.SIGTERM)
     journal.wait('STOPPING', MESSAGE_ID=ids['STOPPING'])
-    rt.equal(daemon.stop(), 0, 'exit code')
+    rt.equal(daemon.process.popen.wait(rt.DEADLINE), 0, 'exit code')
     rt.equal(daemon.process.output(), '', 'standard error')
 
 
@@ -138,6 +138,20 @@ def limited(place, journal, ids, origin):
     rt.equal(daemon.stop(), 0, 'exit code')
 
 
+def accessed(place, journal, ids, origin):
+    """The access log's line is an entry with its fields; the message is for people."""
+    daemon = Logged(place, conf=CONF + 'log {\n    access = all\n}\n')
+    driver = drivers.Driver(place, 'sync', daemon.socket)
+    rt.equal(driver.ask('a', 'POST', origin.url('/echo?hidden'), 'body fill 10')['error'], '')
+    entry = journal.wait('ACCESS', MESSAGE_ID=ids['ACCESS'], REQIVO_PID=str(driver.popen.pid))
+    expected = {'REQIVO_UID': str(os.getuid()), 'REQIVO_METHOD': 'POST', 'REQIVO_STATUS': '200', 'REQIVO_OUTCOME': 'ok',
+                'REQIVO_ORIGIN': f'http://127.0.0.1:{origin.port}', 'REQIVO_BYTES_UP': '10', 'REQIVO_REUSED': '0', 'PRIORITY': '6',
+                'MESSAGE': f'POST http://127.0.0.1:{origin.port} 200 ok'}
+    rt.equal({name: entry.get(name) for name in expected}, expected)
+    assert int(entry['REQIVO_TOTAL_US']) > 0, entry
+    assert not any('hidden' in value for value in entry.values()), entry
+
+
 def documented(ids):
     """reqivod(8) has the same table."""
     with open(os.path.join(rt.srcdir(), 'doc', 'man', 'reqivod.8'), encoding='ascii') as file:
@@ -178,6 +192,7 @@ def main():
         tap.case('a program that violates the protocol', violation, place, journal, ids, daemon)
         tap.case('what the policy refuses', refused, place, journal, ids, daemon)
         tap.case('rule_b9_15: a limit that is reached, at a rate', limited, place, journal, ids, origin)
+        tap.case('the access log', accessed, place, journal, ids, origin)
     return tap.done()
 
 
