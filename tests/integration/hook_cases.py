@@ -66,6 +66,26 @@ for where, first in (('a request', (bare(),)), ('a request of a session', ())):
     case(f'{where}: a field that is the daemon\'s refuses itself', *first, get('{a}/x', 'hook before 0 field Content-Length 1', **REFUSED), seen('a'))
     case(f'{where}: a URL that is none', *first, get('{a}/x', 'hook before 0 url nonsense:', error='E_URL', **{'class': 'usage'}), seen('a'))
 
+# What was given for one origin does not go to where a hook sends the request, unless the hook gives it anew behind the new URL.
+SECRETS = (('field', 'Cookie', 'own=1'), ('field', 'X-Api-Key', 'k'), ('field', 'X-Auth-Token', 't'), ('field', 'X-Plain', 'p'))
+NONE = {'Authorization': None, 'Cookie': None, 'X-Api-Key': None, 'X-Auth-Token': None, 'X-Plain': 'p'}
+ALL = {'Authorization': 'Bearer s', 'Cookie': 'own=1', 'X-Api-Key': 'k', 'X-Auth-Token': 't', 'X-Plain': 'p'}
+for hop, path in ((0, '{a}/x'), (1, '{a}/to/302/x')):
+    for name, url, at in (('another port', '{b}/other', 'b'), ('another scheme', '{s}/other', 's')):
+        case(f'rule_b2_1: hop {hop} is sent to {name}', setting('bearer', 's'),
+             get(path, 'redirects 9', 'verify 0', *SECRETS, f'hook before {hop} url {url}', **OK, at=at, last=('GET', '/other'), fields=NONE))
+    case(f'rule_b2_1: hop {hop} is sent elsewhere, with what the hook gives it for there', setting('bearer', 's'),
+         get(path, 'redirects 9', *SECRETS, f'hook before {hop} field Authorization Lost', f'hook before {hop} url {{b}}/other',
+             f'hook before {hop} field X-Api-Key theirs', **OK, at='b', fields=dict(NONE, **{'X-Api-Key': 'theirs'})))
+    case(f'rule_b2_1: hop {hop} stays on its origin', setting('bearer', 's'),
+         get(path, 'redirects 9', *SECRETS, f'hook before {hop} url {{a}}/other', **OK, at='a', last=('GET', '/other'), fields=ALL))
+    case(f'rule_b2_1: hop {hop} is sent elsewhere, and all origins are trusted', setting('bearer', 's'),
+         get(path, 'redirects 9', 'redirect-policy 2', *SECRETS, f'hook before {hop} url {{b}}/other', **OK, at='b', fields=ALL))
+    case(f'rule_b2_1: hop {hop} is sent elsewhere and redirected back', setting('bearer', 's'),
+         get(path, 'redirects 9', *SECRETS, f'hook before {hop} url {{b}}/to/302?{{a}}/back', **OK, at='a', last=('GET', '/back'), fields=NONE))
+case('rule_b2_1: cookies of the session go by the jar', setting('bearer', 's'), get('{a}/set/one=1', **OK),
+     get('{a}/x', 'verify 0', 'hook before 0 url {s}/other', **OK, at='s', fields={'Cookie': None, 'Authorization': None}))
+
 case('a session: for each request', setting('hook', 'before - field X-Hook 1'), get('{a}/x', **OK, at='a', fields={'X-Hook': '1'}),
      get('{a}/to/302/end', **OK, at='a', fields={'X-Hook': '1'}), ask('DELETE', '{a}/x', **OK, at='a', fields={'X-Hook': '1'}))
 case('a session: a change, and none any more', setting('hook', 'before - field X-Hook 1'), get('{a}/x', **OK, at='a', fields={'X-Hook': '1'}),
