@@ -44,6 +44,7 @@ const char cli_help_text[] =
     "      --resolve HOST:PORT:ADDRESS  connect to this address for that host\n"
     "      --connect-to HOST:PORT:HOST:PORT  connect to the second in place of the first\n"
     "      --socket PATH          where reqivod listens\n"
+    "      --start                start a reqivod of one's own where none answers\n"
     "\n"
     "Output\n"
     "  -o, --output FILE          write the body there; the n-th -o is for the n-th URL\n"

@@ -15,6 +15,7 @@ libcli_la_SOURCES = \
 	cli/output.c cli/output.h \
 	cli/progress.c cli/progress.h \
 	cli/routes.c cli/routes.h \
+	cli/start.h \
 	cli/std.c cli/std.h \
 	cli/url.c cli/url.h \
 	cli/writeout.c cli/writeout.h

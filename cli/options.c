@@ -96,6 +96,7 @@ static const struct option_row option_rows[] = {
     {"disable", AT(disable), OPTION_FLAG, 'q', true, 0},
     {"next", 0, OPTION_NEXT, ':', false, 0},
     {"socket", AT(socket), OPTION_TEXT, 0, true, 0},
+    {"start", AT(start), OPTION_FLAG, 0, true, 0},
     {"help", AT(help), OPTION_FLAG, 'h', true, 0},
     {"version", AT(version), OPTION_FLAG, 'V', true, 0},
 };

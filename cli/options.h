@@ -61,6 +61,7 @@ struct cli_options {
     bool globoff, http11, unbuffered, basic; /* said anyway */
     /* Of the whole command: the same in every group. */
     const char *socket;
+    bool start; /* a daemon of one's own, where none answers */
     bool silent, show_error, verbose, no_meter, help, version;
     bool bar, disable; /* said anyway: there is one meter, and no file of defaults */
 };

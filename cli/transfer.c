@@ -19,6 +19,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/request.h"
+#include "cli/start.h"
 #include "cli/url.h"
 #include "cli/verbose.h"
 #include "proto/url.h"
@@ -231,14 +232,16 @@ static int command_open(struct cli_command *command, struct transfer *transfer)
 {
     const char *path = transfer->options->socket;
     char detail[400] = "";
-    int rc = command->client ? 0 : reqivo_open(path, &command->client);
+    int rc = 0;
+
+    if (!command->client)
+        rc = reqivo_open_flags(path, cli_open_flags(transfer->options->start), detail, sizeof(detail),
+                               &command->client);
 
     if (rc == 0 && !command->session && cli_cookies_wanted(transfer->options))
         rc = cli_cookies_load(command->first, command->client, &command->session);
     if (rc == 0)
         return 0;
-    if (!command->client)
-        reqivo_open_error(path, detail, sizeof(detail));
     snprintf(transfer->why, sizeof(transfer->why), "%s%s%s", reqivo_error_text(rc), detail[0] ? ": " : "",
              detail);
     return transfer_fail(transfer, cli_exit_of(rc, REQIVO_PHASE_IPC), transfer->why);

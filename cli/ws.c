@@ -5,6 +5,7 @@
 
 #include "cli/exit.h"
 #include "cli/options.h"
+#include "cli/start.h"
 #include "proto/utf8.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ static const char help_text[] =
     "      --ping-interval S    ping the server after so many silent seconds\n"
     "      --reconnect N        after a loss, connect again up to N times\n"
     "      --socket PATH        where reqivod listens\n"
+    "      --start              start a reqivod of one's own where none answers\n"
     "      --subprotocol NAME   offer it; may be repeated, the best first\n"
     "  -v, --verbose            tell on stderr what was agreed on, and how it was closed\n"
     "  -h, --help               this text\n"
@@ -45,6 +47,7 @@ struct ws_run {
     struct reqivo_websocket *ws;
     struct reqivo_websocket_options options;
     const char *socket;
+    bool start; /* a daemon of one's own, where none answers */
     bool binary, verbose, over, full, input_ended;
     bool within; /* a line whose beginning has been sent */
     bool half;   /* a line whose beginning has been printed */
@@ -278,6 +281,9 @@ static int option(struct ws_run *run, int c)
     case 's':
         run->socket = optarg;
         return 0;
+    case 'S':
+        run->start = true;
+        return 0;
     case 'v':
         run->verbose = true;
         return 0;
@@ -296,6 +302,7 @@ static const struct option names[] = {{"binary", no_argument, NULL, 'b'},
                                       {"ping-interval", required_argument, NULL, 'p'},
                                       {"reconnect", required_argument, NULL, 'r'},
                                       {"socket", required_argument, NULL, 's'},
+                                      {"start", no_argument, NULL, 'S'},
                                       {"subprotocol", required_argument, NULL, 'P'},
                                       {"verbose", no_argument, NULL, 'v'},
                                       {"help", no_argument, NULL, 'h'},
@@ -330,11 +337,9 @@ static int parse(struct ws_run *run, int argc, char *argv[])
 static int start(struct ws_run *run)
 {
     char why[512] = "";
-    int r = reqivo_open(run->socket, &run->client);
+    int r = reqivo_open_flags(run->socket, cli_open_flags(run->start), why, sizeof(why), &run->client);
 
-    if (r < 0)
-        reqivo_open_error(run->socket, why, sizeof(why));
-    else
+    if (r == 0)
         r = reqivo_websocket_open(run->client, &run->request, &run->options, &run->ws);
     return r < 0 ? complain(cli_exit_of(r, REQIVO_PHASE_IPC), reqivo_error_text(r), why) : 0;
 }

@@ -51,7 +51,9 @@ libreqivod_la_SOURCES += \
 	daemon/work/wsession_io.c daemon/work/wsession_open.c \
 	daemon/ipc/access.c daemon/ipc/access.h \
 	daemon/ipc/fds.c daemon/ipc/fds.h \
+	daemon/ipc/idle.c daemon/ipc/idle.h \
 	daemon/ipc/ipc.c daemon/ipc/ipc.h \
+	daemon/ipc/lock.c daemon/ipc/lock.h \
 	daemon/ipc/listener.c daemon/ipc/listener.h \
 	daemon/ipc/metrics.c daemon/ipc/metrics.h \
 	daemon/ipc/peer.c daemon/ipc/peer.h \

@@ -127,6 +127,9 @@ static void tell(const struct daemon *daemon, enum log_id id, const char *format
 static int log_begin(struct daemon *daemon)
 {
     int level = log_level_from_name(daemon->conf.log_level);
+
+    if (daemon->options.on_demand)
+        log_detach();
     int rc = log_start(level < 0 ? LOG_LEVEL_INFO : (enum log_level)level);
 
     if (rc < 0)
@@ -407,10 +410,26 @@ static void notify_end(struct daemon *daemon)
     notify_stop(&daemon->notify);
 }
 
+/* Who started us reads our standard error until we are ready: what went wrong, and the end. From here on it
+ * leads nowhere. */
+static int stderr_end(void)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    bool ok = fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0;
+
+    if (!ok)
+        log_error("start: /dev/null: %s", strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return ok ? 0 : EX_OSERR;
+}
+
 static int ready_start(struct daemon *daemon)
 {
     tell(daemon, LOG_ID_READY, "ready on %s (%s, %" PRIu64 " descriptors)", daemon->ipc.data.path,
          daemon->conf.user_instance ? "user instance" : "system service", daemon->nofile);
+    if (daemon->options.on_demand && stderr_end() != 0)
+        return EX_OSERR;
     notify_ready(&daemon->notify);
     return 0;
 }

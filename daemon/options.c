@@ -36,6 +36,7 @@ static const struct option_name names[] = {
     {"--config", "FILE", "read FILE instead of the default configuration", OPTIONS_RUN},
     {"--system", NULL, "be the system service: refuse to run where the system unit's protection is missing",
      OPTIONS_RUN},
+    {"--on-demand", NULL, "as libreqivo-client starts it: end when idle", OPTIONS_RUN},
     {"--check-config", NULL, "read the configuration, say what is wrong with it, and end",
      OPTIONS_CHECK_CONFIG},
     {"--dump-config", NULL, "print the settings in effect, and end", OPTIONS_DUMP_CONFIG},
@@ -63,6 +64,8 @@ static void option_set(struct options *options, const struct option_name *option
 {
     if (strcmp(option->name, "--system") == 0)
         options->system = true;
+    else if (strcmp(option->name, "--on-demand") == 0)
+        options->on_demand = true;
     else if (!option->value)
         options->verb = option->verb;
     else if (strcmp(option->name, "--socket") == 0)
@@ -154,12 +157,12 @@ static const char *user_runtime_dir(void)
 }
 
 /* false when there is no such path, or it is too long to be one. */
-static bool default_config(char *path, size_t size)
+static bool default_config(bool on_demand, char *path, size_t size)
 {
     const char *dir = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     int n = -1;
 
-    if (!user_runtime_dir())
+    if (!user_runtime_dir() && !on_demand)
         n = snprintf(path, size, "%s/reqivod.conf", REQIVO_SYSCONFDIR);
     else if (dir && dir[0] == '/')
         n = snprintf(path, size, "%s/reqivo/reqivod.conf", dir);
@@ -174,7 +177,7 @@ static int load_file(const struct options *options, struct conf *conf, FILE *err
     const char *file = options->config;
     int rc;
 
-    if (!file && !default_config(path, sizeof(path)))
+    if (!file && !default_config(options->on_demand, path, sizeof(path)))
         return 0;
     rc = conf_load(conf, file ? file : path, errors);
     if (!file && rc == -ENOENT)
@@ -224,6 +227,7 @@ int options_make_conf(const struct options *options, struct conf *ret_conf, FILE
     if (!conf)
         return -ENOMEM;
     conf_defaults(conf);
+    conf->on_demand = options->on_demand;
     memcpy(default_socket, conf->socket, sizeof(default_socket));
     rc = load_file(options, conf, errors);
     if (rc == 0) {

@@ -16,7 +16,8 @@ struct options {
     enum options_verb verb;
     const char *socket, *control; /* views into argv; NULL when not given */
     const char *config;
-    bool system; /* the system service, wherever it listens, with all of its self-checks */
+    bool system;    /* the system service, wherever it listens, with all of its self-checks */
+    bool on_demand; /* libreqivo-client has started us */
 };
 
 /* 0, or -EINVAL with one line that says what is wrong written to `errors`. */

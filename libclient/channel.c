@@ -77,6 +77,12 @@ static void plan_retry(struct rqv_channel *channel, uint64_t now_ms)
         channel->backoff_ms < RQV_BACKOFF_MAX_MS / 2 ? channel->backoff_ms * 2 : RQV_BACKOFF_MAX_MS;
 }
 
+void rqv_channel_retry_in(struct rqv_channel *channel, uint64_t now_ms, uint32_t pause_ms)
+{
+    channel->retry_at_ms = now_ms + pause_ms / 2 + jitter(channel, pause_ms + 1);
+    channel->backoff_ms = RQV_BACKOFF_MIN_MS;
+}
+
 /* The uid of the daemon's end, or -1. */
 static long uid_of_peer(int fd)
 {

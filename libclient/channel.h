@@ -71,6 +71,8 @@ int rqv_channel_connect(struct rqv_channel *channel, uint64_t now_ms);
 void rqv_channel_adopt(struct rqv_channel *channel, int fd, uint64_t now_ms);
 void rqv_channel_greeted(struct rqv_channel *channel, uint64_t now_ms); /* GREETING -> UP */
 void rqv_channel_watch(struct rqv_channel *channel, uint64_t now_ms);   /* UP: silence counts from now */
+/* DOWN: the next attempt comes after about that time, whatever the others before it were. */
+void rqv_channel_retry_in(struct rqv_channel *channel, uint64_t now_ms, uint32_t pause_ms);
 void rqv_channel_drain(struct rqv_channel *channel, uint64_t now_ms);
 /* The deadline has passed, but nobody has looked for long: gives its time once more, and again only when
  * bytes came. False: it was looked at in time, or has been given. */
@@ -107,6 +109,9 @@ int rqv_channel_fill(struct rqv_channel *channel);
 
 /* ---- path.c ---- */
 
+/* Where a daemon of this user's own is to be, when nobody answers at rqv_socket_path()'s: the same, but his
+ * place in place of the system's. NULL: there is none. */
+const char *rqv_start_path(const char *path, char *space, size_t size);
 /* The path to use for reqivo_open's argument. */
 const char *rqv_socket_path(const char *given, char *space, size_t size);
 /* May a daemon of this uid be trusted with requests for that path? security.md B9-13 */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ int rqv_client_new(const char *path, struct reqivo_client **ret_client)
         free(client);
         return r;
     }
+    rqv_start_init(&client->start, false);
     rqv_list_init(&client->all);
     rqv_list_init(&client->ready);
     rqv_list_init(&client->sending);
@@ -37,19 +39,15 @@ int rqv_client_new(const char *path, struct reqivo_client **ret_client)
     return 0;
 }
 
-int reqivo_open(const char *socket_path, struct reqivo_client **ret_client)
+/* A full backlog (EAGAIN) is a daemon that is there: the handle tries again. */
+static int open_at(const char *path, struct reqivo_client **ret_client)
 {
     struct reqivo_client *client;
-    char space[256];
-    int saved = errno;
+    int r = rqv_client_new(path, &client);
 
-    if (!ret_client)
-        return -EINVAL;
-    int r = rqv_client_new(rqv_socket_path(socket_path, space, sizeof space), &client);
     if (r < 0)
         return r;
     rqv_client_connect(client, rqv_now_ms());
-    /* A full backlog (EAGAIN) is a daemon that is there: the handle tries again. */
     if (client->channel.state == RQV_CHANNEL_DOWN && client->channel.connect_errno != EAGAIN)
         r = REQIVO_E_NO_DAEMON;
     else if (client->channel.broken)
@@ -58,6 +56,66 @@ int reqivo_open(const char *socket_path, struct reqivo_client **ret_client)
         rqv_client_destroy(client);
     else
         *ret_client = client;
+    return r;
+}
+
+int reqivo_open(const char *socket_path, struct reqivo_client **ret_client)
+{
+    char space[256];
+    int saved = errno;
+
+    if (!ret_client)
+        return -EINVAL;
+    int r = open_at(rqv_socket_path(socket_path, space, sizeof space), ret_client);
+    errno = saved;
+    return r;
+}
+
+/* Nobody answers at `path`: the handle begins with a daemon that is being started, here or where the user's
+ * own has its place. */
+static int open_starting(const char *path, struct rqv_err *err, struct reqivo_client **ret_client)
+{
+    struct reqivo_client *client;
+    int r = rqv_client_new(path, &client);
+
+    if (r < 0)
+        return r;
+    client->start.wanted = true;
+    r = rqv_client_start(client, rqv_now_ms(), err->detail);
+    if (r < 0)
+        rqv_client_destroy(client);
+    else
+        *ret_client = client;
+    return r;
+}
+
+int reqivo_open_flags(const char *socket_path, unsigned flags, char *text, size_t size,
+                      struct reqivo_client **ret_client)
+{
+    char space[256], own[256];
+    int saved = errno;
+    struct rqv_err err = {0};
+
+    if (!ret_client || (flags & ~(unsigned)REQIVO_OPEN_START))
+        return -EINVAL;
+    const char *path = rqv_socket_path(socket_path, space, sizeof space);
+    int r = open_at(path, ret_client);
+    if (r == 0)
+        (*ret_client)->start.wanted = flags & REQIVO_OPEN_START;
+    if (r == REQIVO_E_NO_DAEMON && text && size > 0)
+        reqivo_open_error(socket_path, text, size);
+    if (r == REQIVO_E_NO_DAEMON && (flags & REQIVO_OPEN_START)) {
+        path = rqv_start_path(path, own, sizeof own);
+        if (path)
+            r = open_starting(path, &err, ret_client);
+        else
+            rqv_err_set(&err, r, REQIVO_PHASE_IPC, "%s",
+                        "XDG_RUNTIME_DIR does not name a folder for a daemon of this user's own");
+        if (r < 0 && err.detail[0] && text && size > 0)
+            snprintf(text, size, "%s", err.detail);
+    }
+    if (r == REQIVO_E_SOCKET_PATH && text && size > 0)
+        reqivo_open_error(socket_path, text, size);
     errno = saved;
     return r;
 }
@@ -85,6 +143,7 @@ void rqv_client_destroy(struct reqivo_client *client)
         drop_all(client);
     rqv_remotes_orphan(client);
     rqv_channel_done(&client->channel);
+    rqv_start_over(&client->start);
     rqv_trust_drop_all(&client->trust);
     rqv_ids_done(&client->ids);
     free(client);

@@ -23,14 +23,45 @@
 
 enum { FILLS_PER_TURN = 4, FILLS_AFTER_END = 64 };
 
+int rqv_client_start(struct reqivo_client *client, uint64_t now_ms, char why[RQV_DETAIL_MAX])
+{
+    uint32_t pause_ms = 0;
+    int r = rqv_start_step(&client->start, client->channel.address.sun_path, now_ms, &pause_ms, why);
+
+    if (r == 0)
+        rqv_channel_retry_in(&client->channel, now_ms, pause_ms);
+    else
+        rqv_start_over(&client->start);
+    return r;
+}
+
+/* None will come: nobody waits for it. */
+static void refuse_waiting(struct reqivo_client *client, const char *why)
+{
+    rqv_list_for_each_safe (node, next, &client->all) {
+        struct rqv_exchange *x = RQV_LIST_OF(node, struct rqv_exchange, all);
+        if (x->state == RQV_X_WAITING)
+            rqv_exchange_fail(client, x, x->replays > 0 ? REQIVO_E_DAEMON_LOST : REQIVO_E_NO_DAEMON, why);
+    }
+}
+
 void rqv_client_connect(struct reqivo_client *client, uint64_t now_ms)
 {
     struct rqv_channel *channel = &client->channel;
+    char why[RQV_DETAIL_MAX];
 
     if (channel->state != RQV_CHANNEL_DOWN || now_ms < channel->retry_at_ms)
         return;
-    if (rqv_channel_connect(channel, now_ms) == 0)
+    /* asked before: a daemon that was ready answers now, if it still is there */
+    (void)rqv_start_ended(&client->start);
+    if (rqv_channel_connect(channel, now_ms) == 0) {
+        rqv_start_over(&client->start);
         rqv_client_greet(client);
+        return;
+    }
+    bool nobody = channel->connect_errno == ENOENT || channel->connect_errno == ECONNREFUSED;
+    if (client->start.wanted && nobody && rqv_client_start(client, now_ms, why) < 0)
+        refuse_waiting(client, why);
 }
 
 void rqv_client_greet(struct reqivo_client *client)

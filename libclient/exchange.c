@@ -445,7 +445,8 @@ uint64_t rqv_exchange_deadline_ms(const struct reqivo_client *client, const stru
     if (x->state == RQV_X_WAITING && client->channel.state == RQV_CHANNEL_DOWN) {
         uint64_t down_ms = client->channel.down_since_ms;
         uint64_t since_ms = submit_ms > down_ms ? submit_ms : down_ms;
-        uint64_t bound = (since_ms > x->replay_ms ? since_ms : x->replay_ms) + RQV_WAIT_BOUND_MS;
+        uint64_t bound = (since_ms > x->replay_ms ? since_ms : x->replay_ms) +
+                         (client->start.wanted ? RQV_START_BOUND_MS : RQV_WAIT_BOUND_MS);
         deadline = bound < deadline ? bound : deadline;
     }
     return deadline;

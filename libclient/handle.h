@@ -15,6 +15,7 @@
 #include "libclient/channel.h"
 #include "libclient/exchange.h"
 #include "libclient/ids.h"
+#include "libclient/start.h"
 #include "proto/wire.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@
 
 struct reqivo_client {
     struct rqv_channel channel;
+    struct rqv_start start;
     struct rqv_list all, ready, sending, trust, remotes;
     struct rqv_ids ids;
     uint64_t last_id;
@@ -75,6 +77,9 @@ struct rqv_loss {
     bool replay;  /* requests may be sent again to its successor */
     bool unheard; /* refused in place of HELLO: nothing of this connection has been acted upon */
 };
+/* Nobody answers: the next step towards a daemon of our own. 0, and when to look again is planned;
+ * REQIVO_E_NO_DAEMON, and why. */
+int rqv_client_start(struct reqivo_client *client, uint64_t now_ms, char why[RQV_DETAIL_MAX]);
 /* Connects if it is time to, and queues HELLO. */
 void rqv_client_connect(struct reqivo_client *client, uint64_t now_ms);
 void rqv_client_greet(

@@ -25,11 +25,14 @@ libreqivo_client_la_SOURCES = \
 	libclient/response_hops.c \
 	libclient/save.c libclient/save.h \
 	libclient/session.c libclient/session.h libclient/session_cookies.c \
+	libclient/spawn.c \
+	libclient/start.c libclient/start.h \
 	libclient/sync.c libclient/sync.h \
 	libclient/trust.c libclient/trust.h \
 	libclient/upload.c \
 	libclient/websocket.c libclient/websocket.h \
 	libclient/websocket_frames.c libclient/websocket_records.c
+libreqivo_client_la_CPPFLAGS = $(AM_CPPFLAGS) -DREQIVO_SBINDIR=\"$(sbindir)\"
 libreqivo_client_la_LIBADD = libproto.la libcommon.la
 libreqivo_client_la_LDFLAGS = $(CLIENT_LDFLAGS)
 libreqivo_client_la_DEPENDENCIES = libproto.la libcommon.la libclient/libreqivo-client.map
@@ -38,4 +41,5 @@ EXTRA_DIST += libclient/libreqivo-client.map
 # The same objects with every name visible, for unit tests and fuzz targets.
 noinst_LTLIBRARIES += libclient.la
 libclient_la_SOURCES = $(libreqivo_client_la_SOURCES)
+libclient_la_CPPFLAGS = $(libreqivo_client_la_CPPFLAGS)
 libclient_la_LIBADD = libproto.la libcommon.la

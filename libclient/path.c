@@ -15,25 +15,32 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SYSTEM_SOCKET REQIVO_RUNDIR "/reqivo.sock"
+static const char system_socket[] = REQIVO_RUNDIR "/reqivo.sock";
+
+static const char *own_path(char *space, size_t size)
+{
+    const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+
+    if (!runtime || *runtime != '/')
+        return NULL;
+    int len = snprintf(space, size, "%s/reqivo/reqivo.sock", runtime);
+    return len > 0 && (size_t)len < size ? space : NULL;
+}
 
 const char *rqv_socket_path(const char *given, char *space, size_t size)
 {
-    const char *runtime;
-    int len;
-
     if (given)
         return given;
     given = secure_getenv("REQIVO_SOCKET");
     if (given && *given)
         return given;
-    runtime = secure_getenv("XDG_RUNTIME_DIR");
-    if (runtime && *runtime == '/') {
-        len = snprintf(space, size, "%s/reqivo/reqivo.sock", runtime);
-        if (len > 0 && (size_t)len < size && access(space, F_OK) == 0)
-            return space;
-    }
-    return SYSTEM_SOCKET;
+    given = own_path(space, size);
+    return given && access(given, F_OK) == 0 ? given : system_socket;
+}
+
+const char *rqv_start_path(const char *path, char *space, size_t size)
+{
+    return path == system_socket ? own_path(space, size) : path;
 }
 
 /* A socket that systemd made reports systemd's uid (root, or the user's own for a user unit), so the third

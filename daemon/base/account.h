@@ -66,7 +66,7 @@ struct account {
     unsigned refs;                             /* peers, exchanges, conns that point here */
     struct rqv_list fair_node;                 /* in accounts->ring while it has ready items */
     struct rqv_list fair_items;                /* its struct fair_item */
-    uint64_t frames;            /* of its programs that were served */
+    uint64_t frames;                           /* of its programs that were served */
     /* of upstream/origins.c */
     struct rqv_list idle_conns;    /* oldest first */
     struct rqv_list starved_pools; /* they wait for a limit of connections */

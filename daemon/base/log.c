@@ -109,7 +109,7 @@ static void write_line(const struct log_line *line)
 {
     if (state.journal)
         log_out_journal(line);
-    if ((!state.journal || (state.detached && line->level <= LOG_LEVEL_ERROR)) && stderr_ready())
+    if ((state.detached ? line->level <= LOG_LEVEL_ERROR : !state.journal) && stderr_ready())
         log_out_stderr(line);
 }
 

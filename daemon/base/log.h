@@ -22,8 +22,8 @@ enum log_level {
     LOG_LEVEL_DEBUG = 7
 };
 
-/* Before log_start: nobody reads standard error for long. Lines go to the journal where one answers, and
- * errors to standard error, too. */
+/* Before log_start: nobody reads standard error for long. Lines go to the journal where one answers, and only
+ * errors to standard error. */
 void log_detach(void);
 int log_start(enum log_level level); /* before other threads; 0 or -errno */
 void log_stop(void);                 /* writes what waits */

@@ -3,6 +3,8 @@
 #include "daemon/ipc/ipc.h"
 
 #include "daemon/base/log.h"
+#include "daemon/ipc/idle.h"
+#include "daemon/ipc/lock.h"
 #include "daemon/ipc/peer.h"
 #include "daemon/ipc/peer_pools.h"
 #include "daemon/ipc/peer_ws.h"
@@ -184,13 +186,21 @@ static void on_drain(void *owner)
         loop_timer_at(&ipc->drain, loop_now_us(ipc->use.loop) + DRAIN_STEP_US);
 }
 
+/* From here on the path is the next daemon's. */
+static void sockets_close(struct ipc *ipc)
+{
+    listener_close(&ipc->data);
+    listener_close(&ipc->control);
+    lock_give(ipc->use.conf->socket, &ipc->lock);
+    idle_done(ipc);
+}
+
 void ipc_drain(struct ipc *ipc)
 {
     if (ipc->draining)
         return;
     ipc->draining = true;
-    listener_close(&ipc->data);
-    listener_close(&ipc->control);
+    sockets_close(ipc);
     rqv_list_for_each_safe (node, next, &ipc->peers) {
         struct peer *peer = RQV_LIST_OF(node, struct peer, node);
         if (peer->state == PEER_OPEN) /* who is silent gets HELLO first, when its own comes */
@@ -221,8 +231,7 @@ static void peer_end(struct peer *peer)
 
 void ipc_done(struct ipc *ipc)
 {
-    listener_close(&ipc->data);
-    listener_close(&ipc->control);
+    sockets_close(ipc);
     rqv_list_for_each_safe (node, next, &ipc->peers)
         peer_end(RQV_LIST_OF(node, struct peer, node));
     fds_done(&ipc->fds);
@@ -277,7 +286,11 @@ static int listeners_start(struct ipc *ipc, char *why, size_t why_size)
     struct inherited inherited;
     int rc = listener_inherit(&inherited, why, why_size);
 
-    if (rc == 0)
+    if (rc == 0 && inherited.data < 0) {
+        listener_make_dir(conf->socket, conf->user_instance);
+        rc = ipc->lock = lock_take(conf->socket, conf->on_demand ? LOCK_FD : -1, why, why_size);
+    }
+    if (rc >= 0)
         rc = listener_start(&ipc->control, inherited.control, conf->control_socket, why, why_size);
     if (rc == 0)
         rc = listener_start(&ipc->data, inherited.data, conf->socket, why, why_size);
@@ -288,6 +301,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
 {
     memset(ipc, 0, sizeof *ipc);
     ipc->use = *params;
+    ipc->lock = -1;
     rqv_list_init(&ipc->peers);
     rqv_list_init(&ipc->silent);
     rqv_list_init(&ipc->hungry_peers);
@@ -300,6 +314,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     loop_timer_init(&ipc->hungry, params->loop, on_hungry, ipc);
     slow_init(ipc);
     loop_timer_init(&ipc->drain, params->loop, on_drain, ipc);
+    idle_init(ipc);
     ipc->overflow_uid = ipc_overflow_uid();
     ipc->started_us = loop_now_us(params->loop);
     snprintf(why, why_size, "no socket could be made");
@@ -314,5 +329,8 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
         ipc_done(ipc);
     else
         ipc->send_buffer = send_buffer_of(ipc->data.accept.fd);
+    loop_now_refresh(params->loop); /* the start has taken its time: nobody could come before */
+    if (rc == 0)
+        idle_quiet(ipc);
     return rc;
 }

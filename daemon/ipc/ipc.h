@@ -44,6 +44,9 @@ struct ipc {
     struct loop_timer hungry; /* the peer that has been hungry longest */
     struct loop_timer slow;   /* the peer that has not read for longest */
     struct loop_timer drain;
+    struct loop_timer idle;        /* no program is connected: idle.c */
+    uint64_t quiet_us;             /* since then */
+    int lock;                      /* of the path, while there is a socket of our own */
     struct rqv_list peers, silent; /* all; those without HELLO, oldest first */
     struct rqv_list hungry_peers;  /* for whose frames no memory is left, in order of their next turn */
     struct rqv_list slow_peers;    /* whose sockets are full, in the order in which they became so */

@@ -111,8 +111,7 @@ static int socket_clear(const struct sockaddr_un *sun, char *why, size_t why_siz
     return 0;
 }
 
-/* The directories above the socket; what is missing is made with mode 0755 (system) or 0700 (user). */
-static void socket_make_dir(const char *path, bool user)
+void listener_make_dir(const char *path, bool user)
 {
     char dir[108];
     char *slash;
@@ -137,7 +136,7 @@ static int socket_own(struct listener *listener, const char *path, char *why, si
         return -ENAMETOOLONG;
     }
     snprintf(sun.sun_path, sizeof sun.sun_path, "%s", path);
-    socket_make_dir(path, user);
+    listener_make_dir(path, user);
     int rc = socket_clear(&sun, why, why_size);
     if (rc < 0)
         return rc;
@@ -293,6 +292,28 @@ int listener_start(struct listener *listener, int fd, const char *path, char *wh
     fds_listens(&listener->ipc->fds, fd);
     loop_io_start(&listener->accept, fd, LOOP_READ);
     return 0;
+}
+
+/* The order matters: once the name is gone and the socket is shut, nobody comes into its queue any more, also
+ * not who had looked up the name before (he gets ECONNREFUSED). What accept() gives after that is all there
+ * is. */
+bool listener_retire(struct listener *listener)
+{
+    int fd = listener->accept.fd, one;
+    bool any = false;
+
+    loop_io_stop(&listener->accept);
+    loop_timer_stop(&listener->pause);
+    unlink(listener->path);
+    shutdown(fd, SHUT_RDWR);
+    while ((one = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0 || errno == EINTR) {
+        if (one < 0)
+            continue;
+        any = true;
+        welcome(listener, one);
+    }
+    close(fd);
+    return any;
 }
 
 void listener_close(struct listener *listener)

@@ -39,6 +39,10 @@ int listener_inherit(struct inherited *ret_inherited, char *why, size_t why_size
 void listener_init(struct listener *listener, struct ipc *ipc, struct accounts *accounts);
 /* Takes `fd`, or makes a socket at `path` where it is -1. 0, or -errno with one line in `why`. */
 int listener_start(struct listener *listener, int fd, const char *path, char *why, size_t why_size);
+/* Our own socket goes, and who was in its queue is let in: were there any? listener_start() makes it anew. */
+bool listener_retire(struct listener *listener);
+/* The folder that `path` lies in; mode 0755, of a user's own 0700. */
+void listener_make_dir(const char *path, bool user);
 void listener_close(struct listener *listener); /* harmless when it is closed */
 
 #endif

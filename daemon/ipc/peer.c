@@ -4,6 +4,7 @@
 
 #include "common/uninit.h"
 #include "daemon/base/log.h"
+#include "daemon/ipc/idle.h"
 #include "daemon/ipc/peer_operate.h"
 #include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/query.h"
@@ -119,6 +120,8 @@ void peer_close(struct peer *peer, const char *why)
         struct exchange *x = RQV_LIST_OF(node, struct exchange, peer_node);
         rqv_list_remove(node);
         rqv_map_del(&peer->ipc->exchanges, &x->node);
+        if (report_on(peer))
+            report_request(peer, x, NULL);
         exchange_abandon(x);
     }
     peer_ws_abandon_all(peer);
@@ -145,6 +148,8 @@ void peer_close(struct peer *peer, const char *why)
     peer->ipc->count -= !peer->control;
     if (!peer->control)
         account_roll_leave(peer->account, ROLL_PROGRAMS, &peer->roll);
+    if (peer->ipc->count == 0)
+        idle_quiet(peer->ipc);
     fds_close(&peer->ipc->fds, fd, peer->account);
     peer->account = NULL;
     loop_task_init(&peer->flush, peer_reap, peer); /* the last that it does */

@@ -83,6 +83,18 @@ REQIVO_API int reqivo_open(const char *socket_path, struct reqivo_client **ret_c
  * at most size bytes. */
 REQIVO_API void reqivo_open_error(const char *socket_path, char *text, size_t size);
 
+#define REQIVO_OPEN_START 1U /* where no daemon answers, start one of this user's own */
+/* As reqivo_open(). With REQIVO_OPEN_START, and where nobody answers, it starts reqivod for this user, at the
+ * path that was named, else at $XDG_RUNTIME_DIR/reqivo/reqivo.sock, and does not wait for it: requests wait,
+ * at most 15 s, and get REQIVO_E_NO_DAEMON with the daemon's own words when it cannot start. The handle does
+ * so again when the daemon is lost, or has ended because nobody used it. Of many programs that come at once
+ * one starts it. The daemon is no child of the program; the one process in between is waited for here
+ * (SIGCHLD may be seen). It is /usr/sbin/reqivod, or $REQIVOD; a set-uid program starts none. text (may be
+ * NULL) gets one line about a failure, size bytes at most. Returns 0, -EINVAL (for flags that are not known,
+ * too), -ENOMEM, REQIVO_E_SOCKET_PATH, or REQIVO_E_NO_DAEMON. */
+REQIVO_API int reqivo_open_flags(const char *socket_path, unsigned flags, char *text, size_t size,
+                                 struct reqivo_client **ret_client);
+
 /* Completes every pending request with REQIVO_E_CANCELED (their callbacks run inside this call, after which
  * nothing of the handle is valid) and frees. NULL is fine. Inside a callback of this handle: takes effect
  * when dispatching ends. */

@@ -183,13 +183,16 @@ enum driver_verb driver_read(struct driver *driver)
 int driver_open(struct driver *driver, int argc, char **argv)
 {
     const char *path = argc > 1 && strcmp(argv[1], "-") != 0 ? argv[1] : NULL;
-    int rc = reqivo_open(path, &driver->client);
+    bool start = getenv("REQIVO_START");
+    char why[1024] = "";
+    int rc = start ? reqivo_open_flags(path, REQIVO_OPEN_START, why, sizeof why, &driver->client)
+                   : reqivo_open(path, &driver->client);
 
     driver->window = SIZE_MAX;
     if (rc == 0)
         return 0;
-    char why[1024];
-    reqivo_open_error(path, why, sizeof why);
+    if (!start)
+        reqivo_open_error(path, why, sizeof why);
     driver_print_text("{\"open\":", reqivo_error_name(rc));
     driver_print_text(",\"class\":", reqivo_class_name(reqivo_error_class(rc)));
     driver_print_text(",\"detail\":", why);

@@ -22,9 +22,13 @@ TESTS += tests/integration/test_process.py
 dist_check_SCRIPTS += tests/integration/test_examples.py
 TESTS += tests/integration/test_examples.py
 
-# what the journal gets, from a journal of the test's own
-dist_check_SCRIPTS += tests/integration/test_journal.py
-TESTS += tests/integration/test_journal.py
+# a daemon that a program starts, and one that ends by itself
+dist_check_SCRIPTS += tests/integration/test_idle.py tests/integration/test_start.py
+TESTS += tests/integration/test_idle.py tests/integration/test_start.py
+
+# what the journal gets, from a journal of the test's own; the access log
+dist_check_SCRIPTS += tests/integration/test_access.py tests/integration/test_journal.py
+TESTS += tests/integration/test_access.py tests/integration/test_journal.py
 
 # The two drivers (public headers only), the odd origin, the table of cases, and one script for each promise of the daemon.
 check_PROGRAMS += tests/integration/driver_sync tests/integration/driver_async
