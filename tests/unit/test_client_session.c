@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* libclient: what sessions make of requests, cookies through the daemon, and what its loss does to a jar. */
 #include "libclient/request.h"
+#include "libclient/session.h"
+#include "proto/coding.h"
+#include "proto/cookie.h"
 #include "tests/unit/fake_daemon.h"
 #include "tests/unit/unit.h"
 
@@ -127,14 +130,58 @@ static const char *on_off(bool on)
     return on ? "on" : "off";
 }
 
+static const char *yes_no(uint32_t flag)
+{
+    return flag ? "yes" : "no";
+}
+
+/* A line of the table, behind those of `want`. */
+static void row(char want[2048], const char *what, const char *ours, const char *plain)
+{
+    size_t at = strlen(want);
+
+    snprintf(want + at, 2048 - at, ".It %s Ta %s Ta %s Ta -\n", what, ours, plain);
+}
+
+static void rows_of_redirects(char want[2048], const struct rqv_request_head *ours,
+                              const struct rqv_request_head *plain)
+{
+    char numbers[2][16];
+
+    snprintf(numbers[0], sizeof numbers[0], "%d", ours->redirect_max);
+    snprintf(numbers[1], sizeof numbers[1], "%d", plain->redirect_max);
+    row(want, "redirects", numbers[0], numbers[1]);
+    row(want, "redirects from https to http", yes_no(ours->flags & RQV_REQ_DOWNGRADE),
+        yes_no(plain->flags & RQV_REQ_DOWNGRADE));
+    row(want, "credentials to other origins", yes_no(ours->flags & RQV_REQ_TRUSTED),
+        yes_no(plain->flags & RQV_REQ_TRUSTED));
+    row(want, "POST after 301, 302, 303", yes_no(ours->flags & RQV_REQ_KEEP_METHOD),
+        yes_no(plain->flags & RQV_REQ_KEEP_METHOD));
+}
+
+static void rows_of_codings(char want[2048], const struct rqv_request_head *ours,
+                            const struct rqv_request_head *plain)
+{
+    struct rqv_coding_limits limits;
+    char text[64], name[64];
+
+    row(want, "content codings removed", on_off(ours->flags & RQV_REQ_DECODE),
+        on_off(plain->flags & RQV_REQ_DECODE));
+    snprintf(text, sizeof text, "%d", RQV_CODINGS_MAX);
+    row(want, "codings of one body", text, text);
+    rqv_coding_limits_default(&limits);
+    snprintf(name, sizeof name, "a body grows, from %d MiB on", (int)(limits.ratio_floor >> 20));
+    snprintf(text, sizeof text, "%u times", limits.ratio_max);
+    row(want, name, text, text);
+}
+
 /* The table of reqivo_session(3) says what a fresh session and a fresh request have. Its last column is
  * test_conf.py's. */
 START_TEST(defaults_are_in_the_manual)
 {
     struct reqivo_request *plain = NULL, *ours = NULL;
     static char page[65536];
-    char path[512], want[512];
-    int n = 0;
+    char path[512], want[2048] = "", text[64];
 
     ck_assert_int_eq(reqivo_request_new("GET", "https://example.org/", &plain), 0);
     ck_assert_int_eq(reqivo_session_request(session, "GET", "https://example.org/", &ours), 0);
@@ -145,17 +192,23 @@ START_TEST(defaults_are_in_the_manual)
     ck_assert_ptr_nonnull(file);
     page[fread(page, 1, sizeof page - 1, file)] = '\0';
     fclose(file);
-    n += snprintf(want + n, sizeof want - n, ".It redirects Ta %d Ta %d Ta -\n", head.redirect_max,
-                  bare.redirect_max);
-    n += snprintf(want + n, sizeof want - n, ".It cookies Ta %s Ta %s Ta -\n", on_off(ours->jar),
-                  on_off(plain->jar));
-    n += snprintf(want + n, sizeof want - n, ".It content codings removed Ta %s Ta %s Ta -\n",
-                  on_off(head.flags & RQV_REQ_DECODE), on_off(bare.flags & RQV_REQ_DECODE));
-    n += snprintf(want + n, sizeof want - n, ".It verification Ta %s Ta %s Ta -\n",
-                  on_off(!(head.flags & RQV_REQ_INSECURE)), on_off(!(bare.flags & RQV_REQ_INSECURE)));
-    n += snprintf(want + n, sizeof want - n, ".It TLS versions Ta - Ta - Ta 1.2 and later\n");
-    snprintf(want + n, sizeof want - n, ".It body in memory Ta %d MiB Ta %d MiB Ta -\n",
-             (int)(RQV_BODY_DEFAULT_MAX >> 20), (int)(RQV_BODY_DEFAULT_MAX >> 20));
+    row(want, "base URL", session->base ? "some" : "none", "-");
+    row(want, "fields", head.fields.count ? "some" : "none", bare.fields.count ? "some" : "none");
+    row(want, "credentials", session->credentials ? "some" : "none", "-");
+    row(want, "hooks", ours->before || ours->after ? "some" : "none",
+        plain->before || plain->after ? "some" : "none");
+    rows_of_redirects(want, &head, &bare);
+    row(want, "cookies", on_off(ours->jar), on_off(plain->jar));
+    snprintf(text, sizeof text, "%d days", (int)(RQV_COOKIE_AGE_MAX_S / 86400));
+    row(want, "a cookie stays at most", text, "-");
+    rows_of_codings(want, &head, &bare);
+    row(want, "verification", on_off(!(head.flags & RQV_REQ_INSECURE)),
+        on_off(!(bare.flags & RQV_REQ_INSECURE)));
+    row(want, "certificates", ours->trust ? "own" : "the system's", plain->trust ? "own" : "the system's");
+    size_t at = strlen(want);
+    snprintf(want + at, sizeof want - at, ".It TLS versions Ta - Ta - Ta 1.2 and later\n");
+    snprintf(text, sizeof text, "%d MiB", (int)(RQV_BODY_DEFAULT_MAX >> 20));
+    row(want, "body in memory", text, text);
     ck_assert_msg(strstr(page, want), "%s", want);
     reqivo_request_free(plain);
     reqivo_request_free(ours);
