@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """bench.py BUILD_DIR [--out DIR] [--short] [--unpinned] [CASE...] - the benchmark (`./dev bench`); doc/performance.md tells the method.
 
-Cases: sync1 procs8 flight64 conns64 idle1000 body64k body1m upload1m process memory growth allocations instructions
+Cases: sync1 procs8 flight64 conns64 idle1000 body64k body1m upload1m process memory growth allocations hostile instructions
 ws64 ws64k ws64one ws64kone.
 Without names all are measured. --short takes about two minutes and is for development: fewer rounds, shorter blocks, smaller growth.
 Writes results.json, table.txt, plots and profiles to DIR. It never decides a test: it ends with 0 when it has measured.
@@ -99,9 +99,11 @@ def add_memory(results, origin, plan, failures):
                 results[key][scheme] = value
 
 
-def add_counts(results, origin, wanted, out, failures):
+def add_counts(results, origin, plan, wanted, out, failures):
     if wanted('allocations'):
         results['allocations'] = attempt('allocations', lambda: extras.allocations(origin, 2000), failures) or {}
+    if wanted('hostile'):
+        results['hostile'] = attempt('hostile', lambda: extras.hostile_user(origin, plan), failures)
     if wanted('instructions'):
         results['instructions'] = attempt('instructions', lambda: extras.instructions(origin, out), failures) or {}
         if os.path.exists(REFERENCE):
@@ -119,7 +121,7 @@ def measure(plan, wanted, out, pinned):
         add_cells(results, origin, plan, wanted, failures)
         if wanted('memory'):
             add_memory(results, origin, plan, failures)
-        add_counts(results, origin, wanted, out, failures)
+        add_counts(results, origin, plan, wanted, out, failures)
     results['failures'] = failures
     return results
 

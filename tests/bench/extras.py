@@ -3,12 +3,14 @@
 import mmap
 import os
 import re
+import socket
 import struct
 import subprocess
 import time
 
 import callgrind
 import cases
+import hostile
 import load
 import reqivotest as rt
 import servers
@@ -113,6 +115,40 @@ def growth(origin, plan):
     return {'case': 'growth', 'scheme': 'http', 'text': f'64 in flight beside {many} pools, {many} idle connections, {many // 2} idle clients',
             'contenders': {r.name: {metric: r.median(metric) for metric in load.METRICS} for r in rivals},
             'ratios': {r.name: load.ratio(r, alone) for r in rivals[1:]}}
+
+
+def hostile_user(origin, plan):
+    """The latency of one user's requests, alone and beside another who does all the harm he can (tests/lib/hostile.py; as another
+    uid where this is root, else as another program of the same one). Blocks alternate."""
+    with rt.Place('reqivo-bench') as place:
+        os.chmod(place.dir, 0o755)
+        daemon = servers.Reqivod(place, origin.ca)
+        os.chmod(os.path.dirname(daemon.socket), 0o755)
+        os.chmod(daemon.socket, 0o666)
+        url = origin.url('http', 'small')
+        silent = socket.create_server(('127.0.0.1', 0), backlog=4096)  # it never accepts, so it never answers
+        where = f'//127.0.0.1:{silent.getsockname()[1]}/'
+        urls = {'big': origin.url('http', '1m'), 'never': f'http:{where}', 'bomb': url, 'ws': f'ws:{where}', 'pause': 0.02}
+        case = cases.Case('hostile', '', flight=8)
+        rival = load.Contender('alone', daemon, cases.clients(place, case, 'reqivo', daemon, url))
+        rival.calibrate(plan.block_seconds, 200)
+        rows, attacks = {'alone': [], 'beside': []}, 0
+        for _ in range(plan.rounds):
+            rows['alone'].append(rival.block(rival.count))
+            enemy = hostile.start(daemon.socket, urls, preexec=become_hostile if os.geteuid() == 0 else None)
+            time.sleep(0.5)
+            rows['beside'].append(rival.block(rival.count))
+            attacks += sum(hostile.stop(enemy).values())
+    return {'case': 'hostile', 'text': f'8 in flight of one user; {attacks} attacks of another beside them',
+            'alone': {name: load.interval([row[name] for row in rows['alone']]) for name in ('p50', 'p99', 'rate')},
+            'beside': {name: load.interval([row[name] for row in rows['beside']]) for name in ('p50', 'p99', 'rate')},
+            'ratio': load.interval([b['p99'] / a['p99'] for a, b in zip(rows['alone'], rows['beside'])])}
+
+
+def become_hostile():
+    os.setgroups([])
+    os.setgid(12009)
+    os.setuid(12009)
 
 
 def fill(place, daemon, url, count, **options):

@@ -70,7 +70,19 @@ LINES = {'process': process_lines, 'growth': growth_lines, 'ws64': websocket_lin
          'ws64kone': websocket_lines}
 
 
+def hostile_lines(found):
+    """The victims' latency in microseconds, alone and beside a hostile user; the aim is 2 times, and no test's pass mark."""
+    yield f'hostile: {found["text"]}'
+    for name in ('alone', 'beside'):
+        row = found[name]
+        yield f'  {name:7} p50 {row["p50"]["median"]:8.0f}  p99 {row["p99"]["median"]:8.0f}  requests/s {row["rate"]["median"]:8.0f}'
+    yield f'  p99 beside / alone: {spread(found["ratio"])} (aim: 2 at most)'
+    yield ''
+
+
 def lines(results):
+    if results.get('hostile'):
+        yield from hostile_lines(results['hostile'])
     for cell in results['cells']:
         yield from LINES.get(cell['case'], relay_lines)(cell)
         yield ''

@@ -3,7 +3,7 @@
 # cli/, and what all integration tests share
 dist_check_SCRIPTS += tests/integration/test_cli.py
 TESTS += tests/integration/test_cli.py
-EXTRA_DIST += tests/lib/reqivotest.py tests/lib/run.py
+EXTRA_DIST += tests/lib/reqivotest.py tests/lib/run.py tests/lib/hostile.py
 
 # reqivo beside curl, command line by command line
 dist_check_SCRIPTS += tests/integration/test_curl_diff.py
@@ -41,7 +41,7 @@ tests_integration_driver_async_SOURCES = tests/integration/driver_async.c $(driv
 tests_integration_driver_async_LDADD = libreqivo-client.la
 driver_scripts = tests/integration/test_async.py tests/integration/test_bombs.py tests/integration/test_cases.py tests/integration/test_control.py \
 	tests/integration/test_isolation.py \
-	tests/integration/test_kill_client.py tests/integration/test_kill_daemon.py tests/integration/test_limits.py tests/integration/test_overload.py \
+	tests/integration/test_kill_client.py tests/integration/test_kill_daemon.py tests/integration/test_limits.py tests/integration/test_overload.py tests/integration/test_hostile.py \
 	tests/integration/test_many.py tests/integration/test_nodaemon.py tests/integration/test_pools.py tests/integration/test_redirect.py \
 	tests/integration/test_restart.py tests/integration/test_selfcheck.py tests/integration/test_service.py \
 	tests/integration/test_shares.py tests/integration/test_slow_reader.py tests/integration/test_uids.py \
