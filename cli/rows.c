@@ -50,6 +50,26 @@ void rows_add(size_t count, const char *const names[], const char *const values[
     rows->no_memory = true;
 }
 
+void rows_join(struct rows *rows, const char *name, const char *value)
+{
+    if (rows->count == 0)
+        rows_add(0, NULL, NULL, rows);
+    if (rows->count == 0)
+        return;
+    struct rows_row *row = &rows->items[0];
+    struct rows_pair *pairs = realloc(row->pairs, (row->count + 1) * sizeof(*pairs));
+    struct rows_pair pair = {copy_printable(name), copy_printable(value)};
+    if (pairs)
+        row->pairs = pairs;
+    if (pairs && pair.name && pair.value) {
+        row->pairs[row->count++] = pair;
+        return;
+    }
+    free(pair.name);
+    free(pair.value);
+    rows->no_memory = true;
+}
+
 void rows_done(struct rows *rows)
 {
     for (size_t i = 0; i < rows->count; i++)

@@ -28,6 +28,8 @@ struct rows {
 
 /* A reqivo_row_fn; userdata is the struct rows. */
 void rows_add(size_t count, const char *const names[], const char *const values[], void *userdata);
+/* Adds a pair to the one row, which is made first. */
+void rows_join(struct rows *rows, const char *name, const char *value);
 void rows_done(struct rows *rows);
 
 /* By the values of one column, as numbers where both are, else as texts; equal ones stay as they were. */

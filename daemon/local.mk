@@ -50,6 +50,7 @@ libreqivod_la_SOURCES += \
 	daemon/work/wsession.c daemon/work/wsession.h daemon/work/wsession_end.c daemon/work/wsession_internal.h \
 	daemon/work/wsession_io.c daemon/work/wsession_open.c \
 	daemon/ipc/access.c daemon/ipc/access.h \
+	daemon/ipc/control.c daemon/ipc/control.h \
 	daemon/ipc/fds.c daemon/ipc/fds.h \
 	daemon/ipc/idle.c daemon/ipc/idle.h \
 	daemon/ipc/ipc.c daemon/ipc/ipc.h \

@@ -317,6 +317,16 @@ static const char *socket_hint(const struct daemon *daemon)
     return "; this is the system service's place: name another one with --socket, or set XDG_RUNTIME_DIR";
 }
 
+static void on_stop_signal(void *owner);
+
+static void on_drain_asked(void *owner)
+{
+    struct daemon *daemon = owner;
+
+    if (!daemon->ipc.draining)
+        on_stop_signal(daemon);
+}
+
 static int socket_start(struct daemon *daemon)
 {
     char why[256] = "";
@@ -329,6 +339,8 @@ static int socket_start(struct daemon *daemon)
         .origins = &daemon->origins,
         .tls = daemon->net.tls,
         .hash_key = {daemon->hash_key[0], daemon->hash_key[1]},
+        .drain = on_drain_asked,
+        .daemon = daemon,
     };
 
     if (getrandom(&params.instance, sizeof(params.instance), 0) != (ssize_t)sizeof(params.instance))

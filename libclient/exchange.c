@@ -192,7 +192,7 @@ static int encode_operation(struct reqivo_client *client, struct rqv_exchange *x
         return REQIVO_E_CONNECTION_CLOSED;
     operation.verb = request->operation.verb;
     operation.value = request->operation.value;
-    operation.target = target && !makes ? target->id : 0;
+    operation.target = target && !makes ? target->id : request->operation.user;
     whole_head(x, &operation.head);
     int r = rqv_secret_reserve(out, RQV_WIRE_HEADER + RQV_OPERATION_ROOM + rqv_request_head_size(request));
     if (r < 0)

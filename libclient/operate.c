@@ -5,7 +5,10 @@
 #include "libclient/response.h"
 #include "libclient/sync.h"
 
+#include <reqivo/client.h>
+
 #include <errno.h>
+#include <stdint.h>
 
 int rqv_operate_like(const struct reqivo_request *pattern, const struct rqv_wanted *wanted,
                      struct reqivo_request **ret_request)
@@ -68,4 +71,24 @@ int rqv_operate_submit(struct reqivo_client *client, struct reqivo_request *requ
         reqivo_request_free(request);
     errno = saved;
     return r;
+}
+
+int reqivo_control_new(int verb, const char *origin, uint32_t count, long long user,
+                       struct reqivo_request **ret_request)
+{
+    bool of_pools = verb == REQIVO_CONTROL_CLOSE || verb == REQIVO_CONTROL_WARM;
+    struct reqivo_request *request = NULL;
+
+    if (verb < REQIVO_CONTROL_DRAIN || verb > REQIVO_CONTROL_WARM || of_pools != (origin != NULL) ||
+        user < REQIVO_USER_ALL || user > UINT32_MAX || !ret_request)
+        return -EINVAL;
+    int r = rqv_request_new(RQV_STR("GET"), rqv_str_from(origin ? origin : ""), &request);
+    if (r < 0)
+        return r;
+    rqv_request_operate(request, (enum rqv_operation_verb)verb, count > 0 ? count : 1, NULL);
+    request->operation.user = user == REQIVO_USER_ALL    ? RQV_OPERATION_ALL
+                              : user == REQIVO_USER_SELF ? 0
+                                                         : (uint64_t)user + 1;
+    *ret_request = request;
+    return 0;
 }

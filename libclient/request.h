@@ -58,6 +58,7 @@ struct reqivo_request {
     struct rqv_wanted {
         uint16_t verb; /* not 0: an OPERATE, whose head is the request's; `verb` is set, too */
         uint32_t value;
+        uint64_t user;             /* of a control verb without target: RQV_OP_CONTROL_CLOSE */
         struct rqv_remote *target; /* a reference, or NULL; what the operation makes or is about */
     } operation;
     reqivo_row_fn on_row;

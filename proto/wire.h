@@ -185,7 +185,13 @@ enum rqv_operation_verb {
     RQV_OP_CONNECTION_ACQUIRE = 10, /* so is the connection, which CANCEL closes; one row */
     RQV_OP_CONNECTION_RELEASE = 11, /* target: the connection; back to its pool */
     RQV_OP_CONNECTION_INFO = 13,    /* target: the connection; one row */
+    RQV_OP_CONTROL_DRAIN = 14,      /* as SIGTERM; this and what follows: on the control socket only */
+    RQV_OP_CONTROL_RELOAD = 15,     /* DONE when it is in force, or has failed; rows say what */
+    RQV_OP_CONTROL_CLOSE = 16,      /* idle connections of all pools of an origin; target: whose; one row */
+    RQV_OP_CONTROL_WARM = 17,       /* as POOL_PREWARM; target: whose */
 };
+
+#define RQV_OPERATION_ALL  UINT64_MAX /* target of CLOSE: all users'. 0: one's own; else the uid + 1 */
 
 #define RQV_OPERATION_ROOM 32 /* what an OPERATE takes more than a REQUEST, at most */
 

@@ -44,6 +44,10 @@ static const struct rule operations[] = {
     {RQV_OP_CONNECTION_ACQUIRE, "connection acquire", DATA, ALL},
     {RQV_OP_CONNECTION_RELEASE, "connection release", DATA, ALL},
     {RQV_OP_CONNECTION_INFO, "connection information", DATA, ALL},
+    {RQV_OP_CONTROL_DRAIN, "drain", CONTROL, ADMINS},
+    {RQV_OP_CONTROL_RELOAD, "reload", CONTROL, ADMINS},
+    {RQV_OP_CONTROL_CLOSE, "close", CONTROL, ALL}, /* of others: access_touches_others() */
+    {RQV_OP_CONTROL_WARM, "warm", CONTROL, ALL},
 };
 
 /* ---- who is an admin ---- */
@@ -131,6 +135,14 @@ static int refuse_user(const struct peer *peer, const char *name, struct rqv_err
     return rqv_err_set(err, REQIVO_E_ACCESS_DENIED, REQIVO_PHASE_IPC,
                        "%s: not for uid %u; these may: %s (control.admins adds others)", name,
                        (unsigned)peer->uid, admins);
+}
+
+int access_touches_others(const struct peer *peer, const char *verb, struct rqv_err *err)
+{
+    char what[48];
+
+    snprintf(what, sizeof what, "%s of another user's pools", verb);
+    return is_admin(peer) ? 0 : refuse_user(peer, what, err);
 }
 
 static int judge(const struct peer *peer, const struct rule *rule, struct rqv_err *err)

@@ -15,6 +15,9 @@
 int access_query(const struct peer *peer, uint16_t verb, struct rqv_err *err);
 int access_operation(const struct peer *peer, uint16_t verb, struct rqv_err *err);
 
+/* `verb` touches what is another user's: 0, or REQIVO_E_ACCESS_DENIED with err filled. */
+int access_touches_others(const struct peer *peer, const char *verb, struct rqv_err *err);
+
 /* Is it an admin that came in by the control socket? */
 bool access_sees_all(const struct peer *peer);
 

@@ -3,6 +3,7 @@
 #include "daemon/ipc/ipc.h"
 
 #include "daemon/base/log.h"
+#include "daemon/ipc/control.h"
 #include "daemon/ipc/idle.h"
 #include "daemon/ipc/lock.h"
 #include "daemon/ipc/peer.h"
@@ -206,6 +207,7 @@ void ipc_drain(struct ipc *ipc)
         if (peer->state == PEER_OPEN) /* who is silent gets HELLO first, when its own comes */
             peer_goaway(peer, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
         peer_pools_drain(peer);
+        control_shutdown(peer);
     }
     wsession_drain(ipc->use.wsessions);
     ipc->drain_until_us = loop_now_us(ipc->use.loop) + (uint64_t)ipc->use.conf->drain_ms * 1000;

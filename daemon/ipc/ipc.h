@@ -23,6 +23,19 @@
 
 struct peer;
 
+/* Who asks the daemon to read its configuration again; the asker's own memory, until `told` has run. */
+struct ipc_asker {
+    struct rqv_list node;
+    /* Runs once, never inside the question. code 0: all of it is in force, and from now on nothing is sent by
+     * what was changed. Negative: everything is as it was. `text`: what changed, what needs a restart, or
+     * what is wrong and where: lines. */
+    void (*told)(struct ipc_asker *asker, int code, const char *text);
+};
+static inline void ipc_asker_cancel(struct ipc_asker *asker) /* it is told nothing; harmless afterwards */
+{
+    rqv_list_remove(&asker->node);
+}
+
 struct ipc_params {
     struct loop *loop;
     const struct conf *conf;
@@ -33,6 +46,9 @@ struct ipc_params {
     struct tls *tls;
     uint64_t instance;
     uint64_t hash_key[2];
+    void (*reload)(void *daemon, struct ipc_asker *asker); /* NULL: this daemon cannot */
+    void (*drain)(void *daemon);                           /* as SIGTERM does */
+    void *daemon;
 };
 
 struct ipc {

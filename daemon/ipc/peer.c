@@ -360,6 +360,8 @@ static size_t peer_frames(struct peer *peer, const uint8_t *bytes, size_t len, u
         *budget = header.type == RQV_WIRE_QUERY ? 0 : *budget - 1;
         if (!peer_frame(peer, &header, payload))
             return len;
+        if (peer->query) /* an operation may have begun one, too */
+            *budget = 0;
     }
     return at;
 }

@@ -64,6 +64,7 @@ struct peer {
     uint64_t slow_us;            /* since when */
     struct rqv_list hungry_node; /* of ipc->hungry_peers */
     uint64_t feed_us;            /* when it gets its next turn there */
+    struct control_ask *ask;     /* a reload that it waits for; NULL: none */
     struct query *query;         /* being answered: its frames wait; NULL: none */
     uint8_t hungry_ticks;        /* turns there since there was memory last */
     bool fresh;                  /* it has not had a turn yet */

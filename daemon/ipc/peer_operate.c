@@ -4,6 +4,7 @@
 
 #include "common/uninit.h"
 #include "daemon/ipc/access.h"
+#include "daemon/ipc/control.h"
 #include "daemon/ipc/peer_pools.h"
 
 #include <reqivo/error.h>
@@ -186,6 +187,14 @@ static operate_fn verb_function(uint16_t verb)
         return peer_connection_release;
     case RQV_OP_CONNECTION_INFO:
         return peer_connection_info;
+    case RQV_OP_CONTROL_DRAIN:
+        return control_drain;
+    case RQV_OP_CONTROL_RELOAD:
+        return control_reload;
+    case RQV_OP_CONTROL_CLOSE:
+        return control_close;
+    case RQV_OP_CONTROL_WARM:
+        return control_warm;
     default:
         return NULL;
     }
@@ -194,7 +203,7 @@ static operate_fn verb_function(uint16_t verb)
 const char *peer_operate(struct peer *peer, uint64_t id, struct rqv_str payload)
 {
     struct rqv_operation operation RQV_UNINIT; /* the decoder sets all but the fields beyond their count */
-    struct operate_call call = {peer, id, &operation};
+    struct operate_call call = {.peer = peer, .id = id, .operation = &operation};
     const char *why = NULL;
 
     if (rqv_wire_decode_operation(payload, &operation, &why) < 0)
@@ -222,6 +231,8 @@ const char *peer_operate(struct peer *peer, uint64_t id, struct rqv_str payload)
 
 void peer_operate_cancel(struct peer *peer, uint64_t id)
 {
+    if (control_cancel(peer, id))
+        return;
     struct session *session = peer_pools_cancel(peer, id) ? NULL : peer_session(peer, id);
 
     if (session)
@@ -230,6 +241,7 @@ void peer_operate_cancel(struct peer *peer, uint64_t id)
 
 void peer_operate_abandon(struct peer *peer)
 {
+    control_abandon(peer);
     peer_pools_abandon(peer);
     while (peer->sessions)
         session_close(peer, peer->sessions);

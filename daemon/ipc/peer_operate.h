@@ -15,6 +15,7 @@ struct operate_call {
     struct peer *peer;
     uint64_t id;
     const struct rqv_operation *operation; /* until the function returns */
+    struct account *account;               /* whose pools; NULL: the peer's */
 };
 
 /* True: it is over, DONE is queued. False: it goes on; whoever carries it on queues DONE at its end and gives

@@ -165,7 +165,7 @@ static int operation_make(const struct operate_call *call, struct pin *pin, stru
     struct operation_params params = {
         .sink = &peer_operation_sink,
         .owner = peer,
-        .account = peer->account,
+        .account = call->account ? call->account : peer->account,
         .source = &peer->source,
         .operation = call->operation,
         .pin = pin,

@@ -19,7 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define QUERY_ROWS 8 /* in one go; then the next peer's turn */
+#define QUERY_CLOSE UINT16_MAX /* no verb of QUERY: an operation that goes through the pools */
+#define QUERY_ROWS  8          /* in one go; then the next peer's turn */
 
 /* A list, or the metrics, that are being sent. */
 struct query {
@@ -29,6 +30,12 @@ struct query {
     struct metrics metrics;
     uint64_t id;
     uint16_t verb;
+    struct query_close {
+        char host[RQV_HOST_MAX + 1];
+        uint16_t port;
+        bool use_tls;
+        uint64_t pools, closed;
+    } close; /* of QUERY_CLOSE */
 };
 
 static size_t row_size(const struct row *row)
@@ -237,6 +244,36 @@ static int metrics_rows(struct peer *peer, struct query *query)
     return 0;
 }
 
+static int send_closed(struct peer *peer, uint64_t id, const struct query_close *close)
+{
+    struct row row;
+
+    row_init(&row);
+    row_count(&row, "pools", close->pools);
+    row_count(&row, "closed", close->closed);
+    return row_send(peer, id, &row);
+}
+
+static int close_rows(struct peer *peer, struct query *query)
+{
+    struct query_close *close = &query->close;
+    void *thing;
+
+    for (int steps = 0; steps < QUERY_ROWS; steps++) {
+        if (!roll_step(query->roll, &query->place, &thing)) {
+            int rc = send_closed(peer, query->id, close);
+            return rc < 0 ? rc : 1;
+        }
+        struct pool *pool = thing;
+        if (!pool || pool->port != close->port || pool->use_tls != close->use_tls ||
+            strcmp(pool->host, close->host) != 0)
+            continue;
+        close->pools++;
+        close->closed += pool_close_idle(pool);
+    }
+    return 0;
+}
+
 /* 0: there is more. 1: that was all. Negative: it does not fit. */
 static int query_rows(struct peer *peer, struct query *query)
 {
@@ -245,6 +282,8 @@ static int query_rows(struct peer *peer, struct query *query)
 
     if (query->verb == RQV_QUERY_METRICS)
         return metrics_rows(peer, query);
+    if (query->verb == QUERY_CLOSE)
+        return close_rows(peer, query);
     row_init(&row);
     for (int steps = 0; steps < QUERY_ROWS; steps++) {
         if (!roll_step(query->roll, &query->place, &thing))
@@ -302,6 +341,7 @@ static enum account_roll roll_of(uint16_t verb)
 {
     switch (verb) {
     case RQV_QUERY_POOLS:
+    case QUERY_CLOSE:
         return ROLL_POOLS;
     case RQV_QUERY_WEBSOCKETS:
         return ROLL_WEBSOCKETS;
@@ -312,37 +352,60 @@ static enum account_roll roll_of(uint16_t verb)
     }
 }
 
-static int rows_begin(struct peer *peer, uint64_t id, uint16_t verb)
+/* `account`: whose list; NULL: that of all. */
+static int list_begin(struct peer *peer, uint64_t id, uint16_t verb, struct account *account)
 {
     enum account_roll kind = roll_of(verb);
-    struct accounts *all = peer->ipc->use.accounts;
-    struct account *account = account_find(all, peer->uid);
-    bool sees_all = access_sees_all(peer);
-
-    if (!sees_all && !account)
-        return 0;
     int rc = account_charge(peer->account, ACCOUNT_MEMORY, sizeof(struct query));
 
     if (rc < 0)
         return rc;
-    struct query *query = malloc(sizeof *query);
+    struct query *query = calloc(1, sizeof *query);
     if (!query) {
         account_refund(peer->account, ACCOUNT_MEMORY, sizeof *query);
         return -ENOMEM;
     }
     query->id = id;
     query->verb = verb;
-    query->account = NULL;
-    query->roll = &all->rolls[kind];
-    if (!sees_all) {
-        query->account = account;
+    query->account = account;
+    query->roll = account ? &account->rolls[kind] : &peer->ipc->use.accounts->rolls[kind];
+    if (account)
         account->refs++;
-        query->roll = &account->rolls[kind];
-    }
     if (verb == RQV_QUERY_METRICS)
-        metrics_begin(&query->metrics, peer->ipc, query->account, true);
+        metrics_begin(&query->metrics, peer->ipc, account, true);
     roll_open(query->roll, &query->place);
     peer->query = query;
+    return 0;
+}
+
+/* Who is shown his own, and has nothing, is shown nothing. */
+static int rows_begin(struct peer *peer, uint64_t id, uint16_t verb)
+{
+    struct account *account = account_find(peer->ipc->use.accounts, peer->uid);
+
+    if (access_sees_all(peer))
+        return list_begin(peer, id, verb, NULL);
+    return account ? list_begin(peer, id, verb, account) : 0;
+}
+
+int query_close_begin(struct peer *peer, uint64_t id, const struct target *target, const uid_t *uid)
+{
+    struct account *account = uid ? account_find(peer->ipc->use.accounts, *uid) : NULL;
+    struct query_close none = {.pools = 0};
+    int rc;
+
+    if (uid && !account) {
+        rc = send_closed(peer, id, &none);
+        answer_end(peer, id, rc, "");
+        return 0;
+    }
+    rc = list_begin(peer, id, QUERY_CLOSE, account);
+    if (rc < 0)
+        return rc;
+    struct query_close *close = &peer->query->close;
+    memcpy(close->host, target->host, sizeof close->host);
+    close->port = target->port;
+    close->use_tls = target->use_tls;
     return 0;
 }
 

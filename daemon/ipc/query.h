@@ -10,6 +10,9 @@
 #include "daemon/ipc/peer.h"
 
 void query_begin(struct peer *peer, uint64_t id, uint16_t verb);
+/* Closes the idle connections of all pools of the origin that `target` names: a few pools in each turn, then
+ * a row and DONE. `uid`: of that user only; NULL: of all. Negative: nothing was begun. */
+int query_close_begin(struct peer *peer, uint64_t id, const struct target *target, const uid_t *uid);
 /* The next rows, while peer->query; the last of them ends it. */
 void query_go_on(struct peer *peer);
 void query_end(struct peer *peer, int code); /* with DONE */

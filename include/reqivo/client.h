@@ -172,6 +172,19 @@ typedef void (*reqivo_row_fn)(size_t count, const char *const names[], const cha
 REQIVO_API int reqivo_query(struct reqivo_client *client, int verb, int timeout_ms, reqivo_row_fn fn,
                             void *userdata);
 
+#define REQIVO_CONTROL_DRAIN  14 /* as SIGTERM does */
+#define REQIVO_CONTROL_RELOAD 15 /* ends when the new configuration is in force, or has been refused */
+#define REQIVO_CONTROL_CLOSE  16 /* idle connections of all pools of `origin`: fields pools, closed */
+#define REQIVO_CONTROL_WARM   17 /* `count` connections to `origin` are there or made; 0 counts as 1 */
+#define REQIVO_USER_SELF      (-1LL)
+#define REQIVO_USER_ALL       (-2LL) /* of CLOSE */
+/* What changes something, as a request: by reqivo_call() or reqivo_submit() on a handle that was opened with
+ * the path of the control socket. The response has no status; what the daemon has to say are its fields.
+ * origin: a URL, of CLOSE and WARM; else NULL. user: whose pools, one of REQIVO_USER_* or a uid. Returns 0,
+ * -EINVAL or -ENOMEM. */
+REQIVO_API int reqivo_control_new(int verb, const char *origin, uint32_t count, long long user,
+                                  struct reqivo_request **ret_request);
+
 #ifdef __cplusplus
 }
 #endif

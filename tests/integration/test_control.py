@@ -126,6 +126,41 @@ def activated(place, origin):
         rt.equal(os.path.exists(data), data in paths, 'a socket of its own that is left')
 
 
+def pools(place, origin):
+    """warm makes connections, close ends them; both say so, and refuse what makes no sense."""
+    daemon = rt.Reqivod(place)
+    url = origin.url('/')
+    rt.equal(daemon.reqivoctl('warm', url, '3').returncode, 0, 'warm')
+    rt.equal([row['idle'] for row in json.loads(daemon.reqivoctl('--json', 'pools').stdout)], [3], 'idle connections')
+    done = daemon.reqivoctl('--json', 'close', url)
+    rt.equal(json.loads(done.stdout), {'pools': 1, 'closed': 3}, 'close')
+    rt.poll('they are closed', lambda: drivers.gauge(daemon)['all_connections'] == 0)
+    rt.equal(daemon.reqivoctl('close', url, '--user', 'all').stdout.split(), [b'pools', b'1', b'closed', b'0'], 'close of all')
+    done = daemon.reqivoctl('warm', f'http://127.0.0.1:{rt.free_port()}')
+    rt.equal(done.returncode, 7, done.stderr.decode())
+    for args in (('close',), ('warm', url, 'x'), ('warm', url, '2', '3'), ('drain', 'x'), ('status', '--user', '0'), ('close', '--user', 'no-such-user', url)):
+        done = daemon.reqivoctl(*args)
+        rt.equal((done.returncode, done.stdout), (2, b''), f'{args}: {done.stderr.decode()}')
+    rt.equal(daemon.reqivoctl('close', 'gopher://x').returncode, 3, 'close of what is no origin')
+
+
+def drain(place, origin):
+    """As SIGTERM: what is in flight ends well, nobody new is taken, and who asked is told before."""
+    daemon = rt.Reqivod(place)
+    origin.release.clear()
+    flying = drivers.Driver(place, 'async', daemon.socket)
+    flying.write(drivers.describe('d', 'GET', origin.url('/wait'), ('field', 'X-Token', 'd')) + 'run\n')
+    rt.poll('it has arrived', lambda: origin.seen('d'))
+    done = daemon.reqivoctl('drain')
+    rt.equal((done.returncode, done.stderr), (0, b''), 'drain')
+    rt.poll('the sockets are gone', lambda: not os.path.exists(daemon.socket) and not os.path.exists(daemon.control))
+    assert daemon.process.running(), 'the daemon did not wait for what was in flight'
+    origin.release.set()
+    rt.equal(flying.line()['error'], '', 'what was in flight')
+    rt.poll('it has ended', lambda: not daemon.process.running())
+    rt.equal(daemon.process.popen.returncode, 0, 'exit code')
+
+
 def main():
     tap = rt.Tap()
     with rt.Place() as place:
@@ -134,6 +169,8 @@ def main():
         tap.case('it takes no requests', no_requests, place, odd.OddOrigin(place))
         tap.case('it answers when all else is used up', full, place, odd.OddOrigin(place))
         tap.case('it comes from the service manager by its name', activated, place, odd.OddOrigin(place))
+        tap.case('close and warm', pools, place, odd.OddOrigin(place))
+        tap.case('drain', drain, place, odd.OddOrigin(place))
     return tap.done()
 
 

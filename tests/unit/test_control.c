@@ -21,18 +21,31 @@ static int answer_to(struct world *w, struct client *c, uint64_t id, uint16_t ve
     return c->code;
 }
 
-static int operate(struct world *w, struct client *c, uint64_t id, uint16_t verb)
+static void put_operation(struct world *w, struct client *c, uint64_t id, uint16_t verb, uint64_t target)
 {
     static struct rqv_operation operation;
-    unsigned dones = c->dones;
 
     memset(&operation, 0, sizeof operation);
     operation.verb = verb;
+    operation.target = target;
+    operation.value = 1;
     operation.head.method = RQV_STR("GET");
     operation.head.url = rqv_str_from(w->url);
     ck_assert_int_eq(rqv_wire_encode_operation(&c->out, id, &operation), 0);
+}
+
+static int operate_on(struct world *w, struct client *c, uint64_t id, uint16_t verb, uint64_t target)
+{
+    unsigned dones = c->dones;
+
+    put_operation(w, c, id, verb, target);
     until(w, c, &c->dones, dones + 1);
     return c->code;
+}
+
+static int operate(struct world *w, struct client *c, uint64_t id, uint16_t verb)
+{
+    return operate_on(w, c, id, verb, 0);
 }
 
 /* ---- who sees what ---- */
@@ -177,6 +190,130 @@ START_TEST(it_has_limits_of_its_own)
 }
 END_TEST
 
+/* ---- verbs ---- */
+
+static void on_drain_asked(void *daemon)
+{
+    ++*(unsigned *)daemon;
+}
+
+/* Who is refused changes nothing, and is told who may. */
+START_TEST(rule_b9_14_each_verb_is_judged)
+{
+    struct world *w = world_open();
+    unsigned drains = 0;
+    struct client *data = greeted(w, geteuid()), *user = greeted_control(w, 1001);
+    struct client *admin = greeted_control(w, geteuid());
+
+    w->ipc.use.drain = on_drain_asked;
+    w->ipc.use.daemon = &drains;
+    ck_assert_int_eq(operate(w, data, 1, RQV_OP_CONTROL_DRAIN), REQIVO_E_ACCESS_DENIED);
+    ck_assert_int_eq(operate(w, user, 1, RQV_OP_CONTROL_DRAIN), REQIVO_E_ACCESS_DENIED);
+    ck_assert_int_eq(operate(w, user, 2, RQV_OP_CONTROL_RELOAD), REQIVO_E_ACCESS_DENIED);
+    ck_assert_int_eq(operate_on(w, user, 3, RQV_OP_CONTROL_CLOSE, 1002 + 1), REQIVO_E_ACCESS_DENIED);
+    ck_assert_int_eq(operate_on(w, user, 4, RQV_OP_CONTROL_CLOSE, RQV_OPERATION_ALL), REQIVO_E_ACCESS_DENIED);
+    ck_assert_int_eq(operate_on(w, user, 5, RQV_OP_CONTROL_WARM, 1002 + 1), REQIVO_E_ACCESS_DENIED);
+    ck_assert_int_eq(operate_on(w, user, 6, RQV_OP_CONTROL_CLOSE, 1001 + 1), 0); /* himself */
+    ck_assert_uint_eq(drains + w->origin.accepted, 0);
+    ck_assert_int_eq(operate(w, admin, 1, RQV_OP_CONTROL_RELOAD), REQIVO_E_VERSION); /* nobody gave it one */
+    ck_assert_int_eq(operate(w, admin, 2, RQV_OP_CONTROL_DRAIN), 0);
+    ck_assert_uint_eq(drains, 1);
+    world_close(w);
+}
+END_TEST
+
+/* A connection each of two users; each closes his own, an admin a named one's and all. */
+START_TEST(close_and_warm)
+{
+    struct world *w = world_open();
+    struct client *user = greeted_control(w, 1001), *admin = greeted_control(w, geteuid());
+
+    ck_assert_int_eq(operate(w, user, 1, RQV_OP_CONTROL_WARM), 0);
+    ck_assert_int_eq(operate_on(w, admin, 1, RQV_OP_CONTROL_WARM, 1002 + 1), 0);
+    ck_assert_uint_eq(w->origin.accepted, 2);
+    ck_assert_uint_eq(account_find(&w->env.accounts, 1002)->used[ACCOUNT_CONNS], 1);
+    ck_assert_int_eq(operate_on(w, admin, 2, RQV_OP_CONTROL_WARM, RQV_OPERATION_ALL), -EINVAL);
+    ck_assert_int_eq(operate_on(w, admin, 3, RQV_OP_CONTROL_WARM, UINT64_C(1) << 40), -EINVAL);
+    user->infos = 0;
+    ck_assert_int_eq(operate(w, user, 2, RQV_OP_CONTROL_CLOSE), 0);
+    ck_assert_uint_eq(user->infos, 1);
+    mini_env_until(&w->env, &w->origin.ended, 1);
+    ck_assert_uint_eq(account_find(&w->env.accounts, 1002)->used[ACCOUNT_CONNS], 1);
+    ck_assert_int_eq(operate(w, user, 3, RQV_OP_CONTROL_WARM), 0);
+    ck_assert_int_eq(operate_on(w, admin, 4, RQV_OP_CONTROL_CLOSE, RQV_OPERATION_ALL), 0);
+    mini_env_until(&w->env, &w->origin.ended, 3);
+    ck_assert_uint_eq(w->env.accounts.used[ACCOUNT_CONNS], 0);
+    snprintf(w->url, sizeof w->url, "gopher://x/");
+    ck_assert_int_eq(operate(w, user, 4, RQV_OP_CONTROL_CLOSE), REQIVO_E_URL);
+    ck_assert_uint_eq(w->ipc.control_accounts.used[ACCOUNT_REQUESTS], 0);
+    world_close(w);
+}
+END_TEST
+
+static struct ipc_asker *asked;
+
+static void on_reload_asked(void *daemon, struct ipc_asker *asker)
+{
+    struct rqv_list *askers = daemon;
+
+    asked = asker;
+    rqv_list_append(askers, &asker->node);
+}
+
+static void tell(int code, const char *text)
+{
+    rqv_list_remove(&asked->node);
+    asked->told(asked, code, text);
+}
+
+/* DONE comes when it is done, the text as rows; who goes, or takes it back, is told nothing more. */
+START_TEST(reload_ends_when_it_is_done)
+{
+    struct world *w = world_open();
+    struct rqv_list askers;
+    struct client *admin = greeted_control(w, geteuid());
+
+    rqv_list_init(&askers);
+    w->ipc.use.reload = on_reload_asked;
+    w->ipc.use.daemon = &askers;
+    put_operation(w, admin, 1, RQV_OP_CONTROL_RELOAD, 0);
+    put_operation(w, admin, 2, RQV_OP_CONTROL_RELOAD, 0); /* one at a time */
+    until(w, admin, &admin->dones, 1);
+    ck_assert_uint_eq(admin->done_of[2], 1);
+    ck_assert_int_eq(admin->code, REQIVO_E_LIMIT_REQUESTS);
+    ck_assert_int_eq(answer_to(w, admin, 3, RQV_QUERY_STATUS), 0); /* it goes on answering */
+    admin->infos = 0;
+    tell(0, "pool.idle changed\nsocket needs a restart");
+    until(w, admin, &admin->dones, 3);
+    ck_assert_int_eq(admin->code, 0);
+    ck_assert_uint_eq(admin->infos, 1);
+    put_operation(w, admin, 4, RQV_OP_CONTROL_RELOAD, 0);
+    flush(admin);
+    for (int i = 0; i < 1000 && rqv_list_empty(&askers); i++)
+        mini_env_ms(&w->env, 1);
+    tell(-EINVAL, "reqivod.conf:3: no");
+    until(w, admin, &admin->dones, 4);
+    ck_assert_int_eq(admin->code, -EINVAL);
+    put_operation(w, admin, 5, RQV_OP_CONTROL_RELOAD, 0);
+    rqv_wire_encode_empty(&admin->out, RQV_WIRE_CANCEL, 5);
+    until(w, admin, &admin->dones, 5);
+    ck_assert_int_eq(admin->code, REQIVO_E_CANCELED);
+    ck_assert(rqv_list_empty(&askers));
+    put_operation(w, admin, 6, RQV_OP_CONTROL_RELOAD, 0);
+    flush(admin);
+    for (int i = 0; i < 1000 && rqv_list_empty(&askers); i++)
+        mini_env_ms(&w->env, 1);
+    close(admin->fd);
+    admin->fd = -1;
+    for (int i = 0; i < 1000 && !rqv_list_empty(&askers); i++)
+        mini_env_ms(&w->env, 1);
+    ck_assert(rqv_list_empty(&askers));
+    ck_assert_uint_eq(w->ipc.control_accounts.used[ACCOUNT_REQUESTS], 0);
+    ck_assert_uint_eq(account_memory(w->ipc.control_accounts.used), 0);
+    world_close(w);
+}
+END_TEST
+
 /* ---- metrics ---- */
 
 /* The longest that there can be: no line is left out, and each piece ends with a line. */
@@ -226,6 +363,7 @@ static Suite *suite(void)
 
     UNIT_TCASE(s, "access", rule_b9_14_who_sees_what, admins_are_named_by_user_and_group,
                the_control_socket_takes_no_requests);
+    UNIT_TCASE(s, "verbs", rule_b9_14_each_verb_is_judged, close_and_warm, reload_ends_when_it_is_done);
     UNIT_TCASE(s, "metrics", every_line_has_room);
     UNIT_TCASE(s, "reserve", it_answers_when_programs_have_used_up_theirs, it_has_limits_of_its_own);
     return s;
