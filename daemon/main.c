@@ -90,11 +90,23 @@ static int environment_clear(void)
     return rc;
 }
 
+/* Who starts us on demand hands over what it had, all blocked: libclient/spawn.c. */
+static void signals_reset(void)
+{
+    sigset_t none;
+
+    for (int number = 1; number < NSIG; number++)
+        (void)signal(number, SIG_DFL); /* KILL and STOP have no other */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static int process_start(struct daemon *daemon)
 {
-    (void)daemon;
     if (environment_clear() != 0)
         return EX_OSERR;
+    if (daemon->options.on_demand)
+        signals_reset();
     umask(0077);
     /* a core, or a debugger of the same user, would show everybody's credentials */
     prctl(PR_SET_DUMPABLE, 0);

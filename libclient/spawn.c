@@ -4,8 +4,9 @@
  * at once, so the program keeps no zombie and has nothing to do with how the daemon ends.
  *
  * The program may have threads, handlers, and locks that are held in this moment: between fork and exec only
- * what is async-signal-safe is called, _Fork() runs no handler of pthread_atfork(), all signals are blocked
- * until their actions are the default's again, and all that exec needs is made before.
+ * what is async-signal-safe is called, _Fork() runs no handler of pthread_atfork(), and all that exec needs
+ * is made before. All signals are blocked, and stay so until the daemon itself has reset what it inherited:
+ * no handler of the program's runs in a child.
  */
 #include "config.h"
 
@@ -27,6 +28,7 @@ enum { LOCK_FD = 3, FD_LOW = 10, FDS_MAX = 65536, VARIABLES = 3 };
 
 struct spawn {
     const char *program;
+    char name[8], option[12], socket_option[9]; /* argv's own: exec wants them writable */
     char *argv[5];
     char *envp[VARIABLES + 1];
     int null, lock, report;
@@ -51,17 +53,6 @@ const char *rqv_spawn_program(char why[RQV_DETAIL_MAX])
 
 /* ---- in the children ---- */
 
-static void reset_signals(void)
-{
-    struct sigaction action = {.sa_handler = SIG_DFL};
-    sigset_t none;
-
-    for (int number = 1; number < NSIG; number++)
-        (void)sigaction(number, &action, NULL); /* KILL and STOP have no other */
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static void close_from(unsigned first)
 {
     struct rlimit limit;
@@ -83,7 +74,6 @@ static void become_daemon(const struct spawn *spawn)
         dup2(spawn->report, STDERR_FILENO) >= 0 && dup2(spawn->lock, LOCK_FD) >= 0 && chdir("/") == 0) {
         close_from(LOCK_FD + 1);
         umask(077);
-        reset_signals();
         execve(spawn->program, spawn->argv, spawn->envp);
     }
     (void)!write(STDERR_FILENO, failed, sizeof failed - 1);
@@ -140,11 +130,12 @@ static int make_environment(struct spawn *spawn)
 
 static int make_arguments(struct spawn *spawn, const char *path)
 {
-    static char name[] = "reqivod", option[] = "--on-demand", socket_option[] = "--socket";
-
-    spawn->argv[0] = name;
-    spawn->argv[1] = option;
-    spawn->argv[2] = socket_option;
+    memcpy(spawn->name, "reqivod", sizeof spawn->name);
+    memcpy(spawn->option, "--on-demand", sizeof spawn->option);
+    memcpy(spawn->socket_option, "--socket", sizeof spawn->socket_option);
+    spawn->argv[0] = spawn->name;
+    spawn->argv[1] = spawn->option;
+    spawn->argv[2] = spawn->socket_option;
     spawn->argv[3] = strdup(path);
     return spawn->argv[3] ? 0 : -ENOMEM;
 }
