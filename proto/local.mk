@@ -5,6 +5,7 @@ libproto_la_SOURCES = \
 	proto/cookie.c proto/cookie.h proto/cookie_date.c proto/cookie_file.c \
 	proto/fields.c proto/fields.h \
 	proto/form.c proto/form.h \
+	proto/rule.c proto/rule.h proto/rule_match.c \
 	proto/url.c proto/url.h proto/url_format.c \
 	proto/url_resolve.c proto/url_resolve.h \
 	proto/utf8.c proto/utf8.h

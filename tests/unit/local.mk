@@ -41,7 +41,7 @@ EXTRA_DIST += tests/unit/golden
 FAILMALLOC_WRAP = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strdup,--wrap=strndup \
 	-Wl,--wrap=_mark_point,--wrap=_ck_assert_failed
 common_tests = tests/unit/test_addr tests/unit/test_buf tests/unit/test_err tests/unit/test_fields tests/unit/test_list \
-	tests/unit/test_map tests/unit/test_str tests/unit/test_url
+	tests/unit/test_map tests/unit/test_rule tests/unit/test_str tests/unit/test_url
 check_PROGRAMS += $(common_tests)
 TESTS += $(common_tests)
 tests_unit_test_addr_SOURCES = tests/unit/test_addr.c tests/unit/unit.h
@@ -60,6 +60,8 @@ tests_unit_test_map_LDADD = libcommon.la $(CHECK_LIBS)
 tests_unit_test_map_LDFLAGS = $(AM_LDFLAGS) $(FAILMALLOC_WRAP)
 tests_unit_test_str_SOURCES = tests/unit/test_str.c tests/unit/unit.h
 tests_unit_test_str_LDADD = libcommon.la $(CHECK_LIBS)
+tests_unit_test_rule_SOURCES = tests/unit/test_rule.c tests/unit/unit.h
+tests_unit_test_rule_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
 tests_unit_test_url_SOURCES = tests/unit/test_url.c tests/unit/unit.h
 tests_unit_test_url_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
 
