@@ -6,15 +6,18 @@ libreqivod_la_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS) $(CARES_CFLAGS) $(CONF
 libreqivod_la_SOURCES = \
 	daemon/notify.c daemon/notify.h \
 	daemon/selfcheck.c daemon/selfcheck.h \
-	daemon/base/account.c daemon/base/account.h \
+	daemon/base/account.c daemon/base/account.h daemon/base/account_policy.c \
 	daemon/base/conf.c daemon/base/conf.h \
 	daemon/base/histogram.h \
+	daemon/base/conf_policy.c daemon/base/conf_policy.h \
 	daemon/base/conf_scan.c daemon/base/conf_scan.h \
 	daemon/base/conf_table.c daemon/base/conf_table.h \
+	daemon/base/conf_users.c daemon/base/conf_users.h \
 	daemon/base/log.c daemon/base/log.h daemon/base/log_ids.h \
 	daemon/base/log_out.c daemon/base/log_out.h \
 	daemon/base/loop.c daemon/base/loop.h \
 	daemon/base/overload.c daemon/base/overload.h \
+	daemon/base/policies.c daemon/base/policies.h \
 	daemon/base/queue.c daemon/base/queue.h \
 	daemon/base/roll.c daemon/base/roll.h \
 	daemon/base/worker.c daemon/base/worker.h
@@ -24,7 +27,7 @@ libreqivod_la_LIBADD = libhttp1.la libws.la libcoding.la libproto.la libcommon.l
 
 sbin_PROGRAMS += reqivod
 reqivod_CPPFLAGS = $(libreqivod_la_CPPFLAGS)
-reqivod_SOURCES = daemon/main.c daemon/options.c daemon/options.h
+reqivod_SOURCES = daemon/explain.c daemon/explain.h daemon/main.c daemon/options.c daemon/options.h
 reqivod_LDADD = libreqivod.la
 
 # daemon/upstream, daemon/work, daemon/ipc
@@ -40,6 +43,7 @@ libreqivod_la_SOURCES += \
 	daemon/work/exchange_time.c \
 	daemon/work/decode.c daemon/work/decode.h \
 	daemon/work/jar.c daemon/work/jar.h daemon/work/jar_domain.c daemon/work/jar_internal.h \
+	daemon/work/judge.c daemon/work/judge.h \
 	daemon/work/operate.c daemon/work/operate.h daemon/work/operate_rows.c daemon/work/operate_rows.h \
 	daemon/work/pin.c daemon/work/pin.h \
 	daemon/work/redirect.c daemon/work/redirect.h \

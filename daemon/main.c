@@ -14,6 +14,7 @@
 #include "daemon/base/loop.h"
 #include "daemon/base/queue.h"
 #include "daemon/base/worker.h"
+#include "daemon/explain.h"
 #include "daemon/ipc/ipc.h"
 #include "daemon/net/dial.h"
 #include "daemon/notify.h"
@@ -208,7 +209,7 @@ static int accounts_start(struct daemon *daemon)
         log_error("start: accounts: %s", strerror(-rc));
         return EX_OSERR;
     }
-    if (!accounts_limits_from_conf(&daemon->accounts, &daemon->conf, daemon->nofile))
+    if (!accounts_configure(&daemon->accounts, &daemon->conf, daemon->nofile))
         log_warning("start: limits.peers_total and limits.connections_total are cut to %zu and %zu by "
                     "RLIMIT_NOFILE=%" PRIu64,
                     daemon->accounts.limit_all[ACCOUNT_PEERS], daemon->accounts.limit_all[ACCOUNT_CONNS],
@@ -535,6 +536,8 @@ static int run_verb(struct daemon *daemon)
     }
     if (options_make_conf(&daemon->options, &daemon->conf, stderr) < 0)
         return EX_CONFIG;
+    if (daemon->options.explain)
+        return explain(&daemon->conf, daemon->options.explain);
     if (daemon->options.verb == OPTIONS_CHECK_CONFIG)
         return check_config(daemon);
     if (daemon->options.verb == OPTIONS_DUMP_CONFIG) {
@@ -569,6 +572,7 @@ int main(int argc, char *argv[])
         status = EX_USAGE;
     else
         status = run_verb(daemon);
+    conf_done(&daemon->conf);
     if (fflush(stdout) != 0 && status == EX_OK)
         status = EX_IOERR;
     free(daemon);

@@ -39,6 +39,7 @@ static const struct option_name names[] = {
     {"--on-demand", NULL, "as libreqivo-client starts it: end when idle", OPTIONS_RUN},
     {"--check-config", NULL, "read the configuration, say what is wrong with it, and end",
      OPTIONS_CHECK_CONFIG},
+    {"--explain", "QUESTION", "say which rule decides about \"USER METHOD URL\", and end", OPTIONS_RUN},
     {"--dump-config", NULL, "print the settings in effect, and end", OPTIONS_DUMP_CONFIG},
     {"--version", NULL, "print the versions of reqivod and its libraries, and end", OPTIONS_VERSION},
     {"--help", NULL, "print this, and end", OPTIONS_HELP},
@@ -70,6 +71,8 @@ static void option_set(struct options *options, const struct option_name *option
         options->verb = option->verb;
     else if (strcmp(option->name, "--socket") == 0)
         options->socket = value;
+    else if (strcmp(option->name, "--explain") == 0)
+        options->explain = value;
     else if (strcmp(option->name, "--control") == 0)
         options->control = value;
     else
@@ -234,6 +237,8 @@ int options_make_conf(const struct options *options, struct conf *ret_conf, FILE
         settle_socket(options, default_socket, conf);
         rc = settle_control(options, conf, errors);
         *ret_conf = *conf;
+    } else {
+        conf_done(conf);
     }
     free(conf);
     return rc;

@@ -16,6 +16,7 @@ struct options {
     enum options_verb verb;
     const char *socket, *control; /* views into argv; NULL when not given */
     const char *config;
+    const char *explain;
     bool system;    /* the system service, wherever it listens, with all of its self-checks */
     bool on_demand; /* libreqivo-client has started us */
 };

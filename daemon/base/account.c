@@ -13,6 +13,7 @@
 
 #include "daemon/base/conf.h"
 #include "daemon/base/overload.h"
+#include "daemon/base/policies.h"
 
 #include <errno.h>
 #include <reqivo/error.h>
@@ -20,8 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MIB        ((size_t)1024 * 1024)
-#define OWED_LEAST ((size_t)512 * 1024)
+#define MIB ((size_t)1024 * 1024)
 
 static const size_t default_uid[ACCOUNT_KINDS] = {
     [ACCOUNT_MEMORY] = 64 * MIB, [ACCOUNT_OWED] = 4 * MIB, [ACCOUNT_REQUESTS] = 8192,
@@ -58,6 +58,8 @@ static void account_free(struct account *account)
     ring_leave(account);
     rqv_map_del(&all->map, &account->node);
     roll_leave(&all->everybody, &account->member);
+    policies_release(&account->policies);
+    free(account->partition);
     free(account);
 }
 
@@ -99,34 +101,48 @@ static void rolls_init(struct roll rolls[ROLL_KINDS])
         roll_init(&rolls[kind]);
 }
 
+uint64_t account_id_of(const struct accounts *all, uid_t uid)
+{
+    const struct partition *partition = policies_partition(all->policies, uid);
+
+    return partition ? partition->id : uid;
+}
+
 struct account *account_find(struct accounts *all, uid_t uid)
 {
-    struct rqv_map_node *node = rqv_map_get_id(&all->map, uid);
+    struct rqv_map_node *node = rqv_map_get_id(&all->map, account_id_of(all, uid));
 
     return node ? account_of_node(node) : NULL;
 }
 
-int account_get(struct accounts *all, uid_t uid, struct account **ret_account)
+struct account *account_ref(struct account *account)
 {
-    struct rqv_map_node *node = rqv_map_get_id(&all->map, uid);
-    struct account *account;
-    int rc;
-
-    if (node) {
-        account = account_of_node(node);
-        if (account->refs++ == 0) {
-            rqv_list_remove(&account->idle_node);
-            all->idle_count--;
-        }
-        *ret_account = account;
-        return 0;
+    if (account->refs++ == 0) {
+        rqv_list_remove(&account->idle_node);
+        account->all->idle_count--;
     }
-    account = calloc(1, sizeof(*account));
+    return account;
+}
+
+static struct account *account_make(struct accounts *all, uid_t uid)
+{
+    const struct partition *partition = policies_partition(all->policies, uid);
+    struct account *account = calloc(1, sizeof(*account));
+
     if (!account)
-        return -ENOMEM;
+        return NULL;
     account->all = all;
+    account->id = uid;
     account->uid = uid;
-    account->trusted = uid == 0 || uid == all->own_uid;
+    if (partition) {
+        account->id = partition->id;
+        account->partition = strdup(partition->name);
+        if (!account->partition) {
+            free(account);
+            return NULL;
+        }
+    }
+    account->trusted = !partition && (uid == 0 || uid == all->own_uid);
     account->refs = 1;
     rqv_list_init(&account->fair_node);
     rqv_list_init(&account->fair_items);
@@ -136,12 +152,30 @@ int account_get(struct accounts *all, uid_t uid, struct account **ret_account)
     rqv_list_init(&account->starved_node);
     rqv_list_init(&account->bodies);
     rolls_init(account->rolls);
-    rc = rqv_map_put_id(&all->map, &account->node, uid);
+    return account;
+}
+
+int account_get(struct accounts *all, uid_t uid, struct account **ret_account)
+{
+    struct rqv_map_node *node = rqv_map_get_id(&all->map, account_id_of(all, uid));
+    struct account *account;
+    int rc;
+
+    if (node) {
+        *ret_account = account_ref(account_of_node(node));
+        return 0;
+    }
+    account = account_make(all, uid);
+    if (!account)
+        return -ENOMEM;
+    rc = rqv_map_put_id(&all->map, &account->node, account->id);
     if (rc < 0) {
+        free(account->partition);
         free(account);
         return rc;
     }
     roll_join(&all->everybody, &account->member, account);
+    account_configure(account);
     *ret_account = account;
     return 0;
 }
@@ -191,6 +225,11 @@ bool account_leaves_share(const struct account *account, const struct account_to
             of->mine + n <= total - of->used - n + 1); /* + 1: the last one may be taken */
 }
 
+size_t account_limit(const struct account *account, enum account_kind kind)
+{
+    return account->limit[kind] ? account->limit[kind] : account->all->limit_uid[kind];
+}
+
 int account_check(const struct account *account, enum account_kind kind, size_t n)
 {
     const struct accounts *all = account->all;
@@ -199,7 +238,7 @@ int account_check(const struct account *account, enum account_kind kind, size_t 
     if ((kind == ACCOUNT_REQUESTS && overload_refuses(account, OVERLOAD_REQUESTS)) ||
         (kind == ACCOUNT_PEERS && overload_refuses(account, OVERLOAD_PROGRAMS)))
         return REQIVO_E_OVERLOADED;
-    if (fits(of.mine, all->limit_uid[kind], n) && account_leaves_share(account, &of, n))
+    if (fits(of.mine, account_limit(account, kind), n) && account_leaves_share(account, &of, n))
         return 0;
     return limit_code(kind);
 }
@@ -400,6 +439,7 @@ void accounts_done(struct accounts *all)
     while ((node = rqv_map_first(&all->map)))
         account_free(account_of_node(node));
     rqv_map_done(&all->map);
+    policies_release(&all->policies);
 }
 
 /* Peers get what they ask for first, but always leave an eighth of the descriptors to connections, and the
@@ -420,13 +460,12 @@ static bool share_descriptors(struct accounts *all, const struct conf *conf, uin
     return peers >= conf->peers_total && conns >= conf->connections_total;
 }
 
-bool accounts_limits_from_conf(struct accounts *all, const struct conf *conf, uint64_t nofile)
+bool accounts_configure(struct accounts *all, const struct conf *conf, uint64_t nofile)
 {
     uint64_t available = nofile > ACCOUNTS_FD_RESERVE + 16 ? nofile - ACCOUNTS_FD_RESERVE : 16;
 
     all->limit_uid[ACCOUNT_MEMORY] = (size_t)conf->memory_uid;
-    all->limit_uid[ACCOUNT_OWED] =
-        conf->memory_uid / 16 > OWED_LEAST ? (size_t)conf->memory_uid / 16 : OWED_LEAST;
+    all->limit_uid[ACCOUNT_OWED] = account_owed((size_t)conf->memory_uid);
     all->limit_all[ACCOUNT_OWED] = (size_t)conf->memory_total / 8;
     all->limit_all[ACCOUNT_MEMORY] = (size_t)conf->memory_total - all->limit_all[ACCOUNT_OWED];
     all->limit_uid[ACCOUNT_REQUESTS] = conf->requests_uid;
@@ -434,5 +473,10 @@ bool accounts_limits_from_conf(struct accounts *all, const struct conf *conf, ui
     all->limit_uid[ACCOUNT_PEERS] = conf->peers_uid;
     all->limit_uid[ACCOUNT_CONNS] = conf->connections_uid;
     all->linger_us = (uint64_t)conf->linger_ms * 1000u;
+    all->conf = conf;
+    policies_release(&all->policies);
+    all->policies = policies_ref(conf->policies);
+    for (struct rqv_map_node *node = rqv_map_first(&all->map); node; node = rqv_map_next(node))
+        account_configure(account_of_node(node));
     return share_descriptors(all, conf, available);
 }

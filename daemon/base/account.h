@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * account - what a uid holds of the daemon: memory, requests, connections to us (peers), upstream
- * connections, trust sets. Everything that a peer or a server can size is charged here before it is made. An
- * account dies a set time after its last use; `struct accounts` holds the totals and the limits. Also: fair
- * turns over uids.
+ * account - what a uid, or all users of a configured partition together, hold of the daemon: memory,
+ * requests, connections to us (peers), upstream connections, trust sets. Everything that a peer or a server
+ * can size is charged here before it is made. An account dies a set time after its last use; `struct
+ * accounts` holds the totals and the limits. Also: fair turns over uids.
  *
  *   a total:  |-- uid A --|- uid B -|-C-|---- left: as much as the last to take has, or more ----| kept |
  *                                                                                         for root --^
@@ -34,8 +34,11 @@
 #define ACCOUNTS_DIRECT     8    /* items a turn that need not stand in the circle when it was emptied */
 #define ACCOUNTS_IDLE_MAX   1024 /* accounts kept although nobody uses them */
 #define ACCOUNTS_KEPT       16   /* accounts->kept at first */
+#define ACCOUNT_OWED_LEAST  ((size_t)512 * 1024)
 
 struct conf;
+struct policies;
+struct policy;
 
 enum account_kind {
     ACCOUNT_MEMORY,
@@ -56,8 +59,17 @@ struct roll_entry {
 struct account {
     struct rqv_map_node node;
     struct accounts *all;
-    uid_t uid;
-    bool trusted; /* root or the daemon's own user */
+    uint64_t id;     /* K1 of the pool key: the uid, or the partition's id, which is above all uids */
+    uid_t uid;       /* of a partition: one of its users */
+    char *partition; /* its name; NULL: the user's own */
+    bool trusted;    /* root or the daemon's own user, outside of partitions */
+    /* account_policy.c: what the configuration says of it */
+    const struct policy *policy; /* NULL: no policy is on it */
+    struct policies *policies;   /* a reference: policy is in there */
+    size_t limit[ACCOUNT_KINDS]; /* 0: as accounts->limit_uid */
+    uint64_t reach;              /* a hash of which addresses may be dialled */
+    uint32_t reach_generation;   /* K11: counts its changes */
+    uint64_t rate_us;            /* when the requests so far would have been spread out evenly */
     size_t used[ACCOUNT_KINDS];
     size_t peak_memory;
     uint64_t refused[ACCOUNT_KINDS];
@@ -96,8 +108,10 @@ struct accounts {
         unsigned active;             /* bits: what is given up now */
     } overload;                      /* of overload.c */
     uint64_t refused[ACCOUNT_KINDS];
-    struct roll everybody; /* all accounts */
-    uid_t own_uid;         /* whom the daemon runs as */
+    struct roll everybody;     /* all accounts */
+    uid_t own_uid;             /* whom the daemon runs as */
+    const struct conf *conf;   /* as of accounts_configure(); NULL before */
+    struct policies *policies; /* a reference */
     struct roll rolls[ROLL_KINDS];
     struct rqv_list ring; /* round robin */
     size_t ring_count;
@@ -118,15 +132,20 @@ struct accounts {
 int accounts_init(struct accounts *all, struct loop *loop, const uint64_t hash_key[2]);
 void accounts_done(struct accounts *all); /* every reference must have been released */
 
-/* Takes the limits and the linger time. What is left of `nofile` (RLIMIT_NOFILE) after ACCOUNTS_FD_RESERVE is
- * shared by peers and connections: a total of 0 follows it, a larger one is cut. Returns false when a total
- * that was asked for was cut. */
-bool accounts_limits_from_conf(struct accounts *all, const struct conf *conf, uint64_t nofile);
+/* Takes the limits, the linger time and the policies; again when the configuration was replaced: then each
+ * account that there is comes under what now holds for it. `conf` must stay until the next call. What is left
+ * of `nofile` (RLIMIT_NOFILE) after ACCOUNTS_FD_RESERVE is shared by peers and connections: a total of 0
+ * follows it, a larger one is cut. Returns false when a total that was asked for was cut. */
+bool accounts_configure(struct accounts *all, const struct conf *conf, uint64_t nofile);
 
-/* The account of a uid, made on first use, with one reference taken; -ENOMEM. */
+/* The account of a uid, or of its partition, made on first use, with one reference taken; -ENOMEM. */
 int account_get(struct accounts *all, uid_t uid, struct account **ret_account);
+struct account *account_ref(struct account *account);
 void account_release(struct account **account);
 struct account *account_find(struct accounts *all, uid_t uid); /* without a reference; NULL: there is none */
+/* Which account a new program of that uid would have: another one, once the configuration has moved the user.
+ */
+uint64_t account_id_of(const struct accounts *all, uid_t uid);
 
 /* 0, or the REQIVO_E_LIMIT_* of the kind (_REQUESTS for ACCOUNT_CONNS, which has none of its own): over the
  * uid's limit, the total, or the uid's share: after the charge at least as much must be left as the uid then
@@ -144,6 +163,26 @@ struct account_total {
 };
 bool account_leaves_share(const struct account *account, const struct account_total *of, size_t n);
 void account_refund(struct account *account, enum account_kind kind, size_t n);
+size_t account_limit(const struct account *account, enum account_kind kind);
+/* Behind a text about a limit that was reached: " (policy "NAME": requests = 2)" when it is the policy's own,
+ * else "". Returns `text`. */
+#define ACCOUNT_LIMITED_MAX 128
+const char *account_limited_by(const struct account *account, enum account_kind kind,
+                               char text[ACCOUNT_LIMITED_MAX]);
+/* ACCOUNT_OWED that goes with a limit of memory. */
+static inline size_t account_owed(size_t memory)
+{
+    return memory / 16 > ACCOUNT_OWED_LEAST ? memory / 16 : ACCOUNT_OWED_LEAST;
+}
+
+/* requests_per_second: 0 and one more is counted, or REQIVO_E_LIMIT_RATE and in how many us it may come. As
+ * many as are allowed in a second may come at once. account_rate_owe() counts one that cannot be refused any
+ * more: what comes after it waits the longer. */
+int account_rate(struct account *account, uint64_t now_us, uint64_t *ret_wait_us);
+void account_rate_owe(struct account *account, uint64_t now_us);
+/* A new account, or one whose configuration was replaced: account_policy.c */
+void account_configure(struct account *account);
+
 /* Refunds one of ACCOUNT_PEERS; after the last, what the uid keeps goes in its linger time. */
 void account_peer_gone(struct account *account);
 

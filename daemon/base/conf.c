@@ -11,8 +11,10 @@
  */
 #include "daemon/base/conf.h"
 
+#include "daemon/base/conf_policy.h"
 #include "daemon/base/conf_scan.h"
 #include "daemon/base/conf_table.h"
+#include "daemon/base/policies.h"
 
 #include <assert.h>
 #include <confuse.h>
@@ -24,14 +26,15 @@
 
 #define ENTRIES_MAX  64
 #define SECTIONS_MAX 16
+#define TITLED_MAX   24
 
 /* libconfuse hands its callbacks no argument of ours, but keeps the default number of an option that is no
  * number: it carries the address of the option's slot. */
 struct slot {
     struct reader *reader;
-    const struct conf_entry *entry;
-    int line;          /* of the last value; 0 when this file does not set it */
-    const char *wrong; /* the value that was reported last */
+    const struct conf_entry *entry; /* NULL: of all options in sections with a title */
+    int line;                       /* of the last value; 0 when this file does not set it */
+    const char *wrong;              /* the value that was reported last */
 };
 
 struct reader {
@@ -40,8 +43,9 @@ struct reader {
     cfg_t *root; /* knows which file is being read: an included one, too */
     FILE *errors;
     unsigned failures;
-    struct slot slots[ENTRIES_MAX];
+    struct slot slots[ENTRIES_MAX], titled;
     cfg_opt_t options[SECTIONS_MAX][ENTRIES_MAX]; /* [0] is the top level */
+    cfg_opt_t titled_options[2][TITLED_MAX];
 };
 
 static_assert(sizeof(long) >= sizeof(void *), "a slot's address does not fit");
@@ -136,6 +140,22 @@ static int on_value(cfg_t *cfg, cfg_opt_t *option)
     return 0;
 }
 
+/* In a section with a title; conf_policy.c takes the values when all are there. */
+static int on_titled_value(cfg_t *cfg, cfg_opt_t *option)
+{
+    struct reader *reader = slot_of(option)->reader;
+    unsigned n = cfg_opt_size(option);
+    const char *text = n ? cfg_opt_getnstr(option, n - 1) : NULL;
+    char why[CONF_WHY_MAX];
+
+    if (!text || text == reader->titled.wrong || conf_policy_check(cfg->name, option->name, text, why) == 0)
+        return 0;
+    reader->titled.wrong = text;
+    report(reader, file_name(reader), cfg->line, "%s \"%s\".%s: %s", cfg->name, cfg_title(cfg), option->name,
+           why);
+    return 0;
+}
+
 /* ---- include ---- */
 
 /* What is not absolute is sought beside the file that names it. */
@@ -208,6 +228,25 @@ static cfg_opt_t option_of(struct slot *slot)
     return option;
 }
 
+static cfg_opt_t titled_section(struct reader *reader, const char *name, cfg_opt_t options[TITLED_MAX])
+{
+    cfg_opt_t section = CFG_SEC(name, options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+    cfg_opt_t end = CFG_END();
+    struct conf_title_option option;
+    size_t n = 0;
+
+    for (; conf_policy_option(name, n, &option); n++) {
+        cfg_opt_t plain = CFG_STR(option.name, NULL, CFGF_NODEFAULT);
+        cfg_opt_t list = CFG_STR_LIST(option.name, NULL, CFGF_NODEFAULT);
+
+        options[n] = option.is_list ? list : plain;
+        options[n].validcb = on_titled_value;
+        options[n].def.number = (long)&reader->titled;
+    }
+    options[n] = end;
+    return section;
+}
+
 static void options_make(struct reader *reader)
 {
     cfg_opt_t include = CFG_FUNC("include", on_include);
@@ -228,6 +267,9 @@ static void options_make(struct reader *reader)
         reader->slots[i] = (struct slot){.reader = reader, .entry = entry};
         reader->options[sections][n[sections]++] = option_of(&reader->slots[i]);
     }
+    reader->titled.reader = reader;
+    reader->options[0][n[0]++] = titled_section(reader, "partition", reader->titled_options[0]);
+    reader->options[0][n[0]++] = titled_section(reader, "policy", reader->titled_options[1]);
     reader->options[0][n[0]++] = include;
     for (size_t i = 0; i <= sections; i++)
         reader->options[i][n[i]] = end;
@@ -316,14 +358,16 @@ static int read_file(struct reader *reader, FILE *file)
         cfg_free(cfg);
         return -ENOMEM;
     }
-    rc = cfg_parse_fp(cfg, file);
-    if (rc == CFG_SUCCESS)
+    rc = cfg_parse_fp(cfg, file) == CFG_SUCCESS ? 0 : -EINVAL;
+    if (rc == 0)
         empty_lists(reader);
+    else if (!reader->failures)
+        report(reader, reader->path, 0, "is not a configuration file");
+    if (rc == 0 && !reader->failures)
+        rc = conf_policies_make(reader->conf, cfg, reader->path, reader->errors);
     reader->root = NULL;
     cfg_free(cfg);
-    if (rc != CFG_SUCCESS && !reader->failures)
-        report(reader, reader->path, 0, "is not a configuration file");
-    return rc == CFG_SUCCESS ? 0 : -EINVAL;
+    return rc;
 }
 
 int conf_load(struct conf *conf, const char *path, FILE *errors)
@@ -356,6 +400,11 @@ int conf_load(struct conf *conf, const char *path, FILE *errors)
     return rc;
 }
 
+void conf_done(struct conf *conf)
+{
+    policies_release(&conf->policies);
+}
+
 void conf_defaults(struct conf *conf)
 {
     memset(conf, 0, sizeof(*conf));
@@ -364,18 +413,6 @@ void conf_defaults(struct conf *conf)
 }
 
 /* ---- dump ---- */
-
-/* '$' is written with a backslash because conf_scan refuses "${NAME}". */
-static void dump_quoted(const char *text, FILE *out)
-{
-    fputc('"', out);
-    for (; *text; text++) {
-        if (strchr("\"\\$", *text))
-            fputc('\\', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
 
 static void dump_entry(const struct conf_entry *entry, const struct conf *conf, FILE *out)
 {
@@ -387,14 +424,14 @@ static void dump_entry(const struct conf_entry *entry, const struct conf *conf, 
         for (unsigned i = 0; i < conf_list_count(entry, conf); i++) {
             conf_value_format(entry, conf, i, text, sizeof(text));
             fputs(i ? ", " : "", out);
-            dump_quoted(text, out);
+            conf_quote(text, out);
         }
         fputs("}\n", out);
         return;
     }
     conf_value_format(entry, conf, 0, text, sizeof(text));
     if (entry->kind == CONF_PATH)
-        dump_quoted(text, out);
+        conf_quote(text, out);
     else
         fputs(text, out);
     fputc('\n', out);
@@ -414,4 +451,5 @@ void conf_dump(const struct conf *conf, FILE *out)
         dump_entry(entry, conf, out);
     }
     fputs(section[0] ? "}\n" : "", out);
+    conf_policies_dump(conf->policies, out);
 }

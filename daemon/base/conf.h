@@ -16,6 +16,8 @@
 #define CONF_NETS_MAX 64
 #define CONF_AUTO     UINT32_MAX /* of a time that may be "auto" */
 
+struct policies;
+
 struct conf {
     char socket[108]; /* socket = "/run/reqivo/reqivo.sock" */
     char log_level[16];
@@ -71,6 +73,9 @@ struct conf {
 
     /* tls { insecure = auto|allow|refuse } verification off: refused in the system service unless allowed */
     int8_t insecure;
+
+    /* partition "NAME" { } and policy "NAME" { }: a reference; NULL where there are none */
+    struct policies *policies;
 };
 
 /* Is a request that has ended, well or not, written to the access log? */
@@ -88,6 +93,7 @@ void conf_defaults(struct conf *conf);
  * is wrong, what to do" per error written to `errors` (NULL is fine), all errors, not only the first, where
  * the syntax allows. */
 int conf_load(struct conf *conf, const char *path, FILE *errors);
+void conf_done(struct conf *conf); /* what was loaded into it; harmless for the defaults */
 void conf_dump(const struct conf *conf,
                FILE *out); /* effective settings in the file's own syntax; loading it gives the same */
 

@@ -5,13 +5,13 @@
  */
 #include "daemon/base/conf_table.h"
 
+#include "daemon/base/conf_users.h"
+
 #include "common/err.h"
 #include "common/str.h"
 #include "config.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -98,12 +98,12 @@ static const struct unit *units_of(enum conf_kind kind)
     return kind == CONF_TIME || kind == CONF_SECONDS ? times : none;
 }
 
-static void *field(const struct conf_entry *entry, struct conf *conf)
+static void *field(const struct conf_entry *entry, void *conf)
 {
     return (char *)conf + entry->offset;
 }
 
-static const void *field_const(const struct conf_entry *entry, const struct conf *conf)
+static const void *field_const(const struct conf_entry *entry, const void *conf)
 {
     return (const char *)conf + entry->offset;
 }
@@ -150,8 +150,7 @@ static const char *number_help(enum conf_kind kind)
     return "a time: write a number of milliseconds, or one with ms, s, min, h or d, as in 30s";
 }
 
-static int set_number(const struct conf_entry *entry, struct conf *conf, const char *text,
-                      char why[CONF_WHY_MAX])
+static int set_number(const struct conf_entry *entry, void *conf, const char *text, char why[CONF_WHY_MAX])
 {
     const struct unit *units = units_of(entry->kind);
     char min[32], max[32];
@@ -187,8 +186,7 @@ static int set_number(const struct conf_entry *entry, struct conf *conf, const c
 
 /* ---- words, paths, switches ---- */
 
-static int set_path(const struct conf_entry *entry, struct conf *conf, const char *text,
-                    char why[CONF_WHY_MAX])
+static int set_path(const struct conf_entry *entry, void *conf, const char *text, char why[CONF_WHY_MAX])
 {
     size_t len = strlen(text);
 
@@ -209,8 +207,7 @@ static int set_path(const struct conf_entry *entry, struct conf *conf, const cha
     return 0;
 }
 
-static int set_word(const struct conf_entry *entry, struct conf *conf, const char *text,
-                    char why[CONF_WHY_MAX])
+static int set_word(const struct conf_entry *entry, void *conf, const char *text, char why[CONF_WHY_MAX])
 {
     struct rqv_str rest = rqv_str_from(entry->words), word;
 
@@ -223,8 +220,7 @@ static int set_word(const struct conf_entry *entry, struct conf *conf, const cha
     return -EINVAL;
 }
 
-static int set_switch(const struct conf_entry *entry, struct conf *conf, const char *text,
-                      char why[CONF_WHY_MAX])
+static int set_switch(const struct conf_entry *entry, void *conf, const char *text, char why[CONF_WHY_MAX])
 {
     int8_t value = strcmp(text, "allow") == 0 ? 1 : 0;
     bool open = value;
@@ -244,7 +240,7 @@ static int set_switch(const struct conf_entry *entry, struct conf *conf, const c
 
 /* ---- lists ---- */
 
-static unsigned *list_count(const struct conf_entry *entry, struct conf *conf)
+static unsigned *list_count(const struct conf_entry *entry, void *conf)
 {
     return (unsigned *)(void *)((char *)conf + entry->count_offset);
 }
@@ -254,51 +250,15 @@ unsigned conf_list_count(const struct conf_entry *entry, const struct conf *conf
     return *(const unsigned *)(const void *)((const char *)conf + entry->count_offset);
 }
 
-static int parse_user(const char *text, uint32_t *ret_uid)
-{
-    const struct passwd *user;
-    uint64_t uid;
-
-    if (rqv_str_u64(rqv_str_from(text), &uid)) {
-        if (uid >= UINT32_MAX)
-            return -EINVAL;
-        *ret_uid = (uint32_t)uid;
-        return 0;
-    }
-    user = text[0] ? getpwnam(text) : NULL;
-    if (!user)
-        return -EINVAL;
-    *ret_uid = user->pw_uid;
-    return 0;
-}
-
-static int parse_group(const char *text, uint32_t *ret_gid)
-{
-    const struct group *group;
-    uint64_t gid;
-
-    if (rqv_str_u64(rqv_str_from(text), &gid)) {
-        if (gid >= UINT32_MAX)
-            return -EINVAL;
-        *ret_gid = (uint32_t)gid;
-        return 0;
-    }
-    group = text[0] ? getgrnam(text) : NULL;
-    if (!group)
-        return -EINVAL;
-    *ret_gid = group->gr_gid;
-    return 0;
-}
-
 /* "@" stands before groups. */
 static int parse_member(const char *text, struct conf_member *ret_member)
 {
     ret_member->group = text[0] == '@';
-    return ret_member->group ? parse_group(text + 1, &ret_member->id) : parse_user(text, &ret_member->id);
+    return ret_member->group ? conf_group_parse(text + 1, &ret_member->id)
+                             : conf_user_parse(text, &ret_member->id);
 }
 
-static int list_append(const struct conf_entry *entry, struct conf *conf, const char *text,
-                       char why[CONF_WHY_MAX])
+static int list_append(const struct conf_entry *entry, void *conf, const char *text, char why[CONF_WHY_MAX])
 {
     unsigned *count = list_count(entry, conf);
 
@@ -318,7 +278,7 @@ static int list_append(const struct conf_entry *entry, struct conf *conf, const 
                      text[0] == '@' ? "group" : "user", text + (text[0] == '@'));
             return -EINVAL;
         }
-    } else if (parse_user(text, (uint32_t *)field(entry, conf) + *count) < 0) {
+    } else if (conf_user_parse(text, (uint32_t *)field(entry, conf) + *count) < 0) {
         snprintf(why, CONF_WHY_MAX, "there is no user '%.60s'", text);
         return -EINVAL;
     }
@@ -326,7 +286,7 @@ static int list_append(const struct conf_entry *entry, struct conf *conf, const 
     return 0;
 }
 
-static void format_net(const struct rqv_net *net, char *text, size_t size)
+void conf_net_format(const struct rqv_net *net, char *text, size_t size)
 {
     char address[RQV_ADDRESS_MAX];
     struct rqv_addr base = net->base;
@@ -346,8 +306,7 @@ static void format_net(const struct rqv_net *net, char *text, size_t size)
 
 /* ---- any value ---- */
 
-int conf_value_set(const struct conf_entry *entry, struct conf *conf, const char *text,
-                   char why[CONF_WHY_MAX])
+int conf_value_set(const struct conf_entry *entry, void *conf, const char *text, char why[CONF_WHY_MAX])
 {
     switch (entry->kind) {
     case CONF_COUNT:
@@ -385,7 +344,7 @@ static void format_switch(int value, char *text, size_t size)
     snprintf(text, size, "%s", value < 0 ? "auto" : value ? "allow" : "refuse");
 }
 
-void conf_value_format(const struct conf_entry *entry, const struct conf *conf, unsigned index, char *text,
+void conf_value_format(const struct conf_entry *entry, const void *conf, unsigned index, char *text,
                        size_t size)
 {
     const void *at = field_const(entry, conf);
@@ -415,7 +374,7 @@ void conf_value_format(const struct conf_entry *entry, const struct conf *conf, 
         format_switch(*(const bool *)at, text, size);
         return;
     case CONF_NETS:
-        format_net((const struct rqv_net *)at + index, text, size);
+        conf_net_format((const struct rqv_net *)at + index, text, size);
         return;
     case CONF_USERS:
         snprintf(text, size, "%u", ((const uint32_t *)at)[index]);
@@ -425,4 +384,16 @@ void conf_value_format(const struct conf_entry *entry, const struct conf *conf, 
                  ((const struct conf_member *)at)[index].id);
         return;
     }
+}
+
+/* '$' is written with a backslash because conf_scan refuses "${NAME}". */
+void conf_quote(const char *text, FILE *out)
+{
+    fputc('"', out);
+    for (; *text; text++) {
+        if (strchr("\"\\$", *text))
+            fputc('\\', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
 }

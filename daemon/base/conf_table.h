@@ -47,15 +47,16 @@ static inline int conf_is_list(const struct conf_entry *entry)
     return entry->kind == CONF_NETS || entry->kind == CONF_USERS || entry->kind == CONF_MEMBERS;
 }
 
-/* Sets a single value or appends to a list. 0, or -EINVAL with what is wrong and what would be right in
- * `why`. */
-int conf_value_set(const struct conf_entry *entry, struct conf *conf, const char *text,
-                   char why[CONF_WHY_MAX]);
+/* Sets a single value or appends to a list, in a struct conf or what else the entry is of. 0, or -EINVAL with
+ * what is wrong and what would be right in `why`. */
+int conf_value_set(const struct conf_entry *entry, void *conf, const char *text, char why[CONF_WHY_MAX]);
 /* A list is emptied, anything else gets its default. */
 void conf_value_reset(const struct conf_entry *entry, struct conf *conf);
 unsigned conf_list_count(const struct conf_entry *entry, const struct conf *conf);
 /* The value as a file would have it, without quotes; `index` counts in lists. */
-void conf_value_format(const struct conf_entry *entry, const struct conf *conf, unsigned index, char *text,
+void conf_value_format(const struct conf_entry *entry, const void *conf, unsigned index, char *text,
                        size_t size);
+void conf_net_format(const struct rqv_net *net, char *text, size_t size);
+void conf_quote(const char *text, FILE *out); /* a text as a file has it, with its quotes */
 
 #endif

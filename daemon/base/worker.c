@@ -20,7 +20,7 @@ struct worker_user {
     struct rqv_list node; /* in worker->users */
     struct rqv_list ring_node;
     struct rqv_list waiting; /* worker_job.node */
-    uid_t uid;
+    uint64_t account;
     unsigned jobs;    /* waiting and running */
     unsigned running; /* of them */
 };
@@ -42,24 +42,24 @@ struct worker {
 
 /* ---- users; under the lock ---- */
 
-static struct worker_user *user_find(struct worker *worker, uid_t uid)
+static struct worker_user *user_find(struct worker *worker, uint64_t account)
 {
     rqv_list_for_each (node, &worker->users) {
         struct worker_user *user = RQV_LIST_OF(node, struct worker_user, node);
 
-        if (user->uid == uid)
+        if (user->account == account)
             return user;
     }
     return NULL;
 }
 
-static struct worker_user *user_make(struct worker *worker, uid_t uid)
+static struct worker_user *user_make(struct worker *worker, uint64_t account)
 {
     struct worker_user *user = calloc(1, sizeof(*user));
 
     if (!user)
         return NULL;
-    user->uid = uid;
+    user->account = account;
     rqv_list_init(&user->ring_node);
     rqv_list_init(&user->waiting);
     rqv_list_append(&worker->users, &user->node);
@@ -285,14 +285,14 @@ void worker_free(struct worker *worker)
 
 static int submit_locked(struct worker *worker, struct worker_job *job)
 {
-    struct worker_user *user = user_find(worker, job->uid);
+    struct worker_user *user = user_find(worker, job->account);
 
     if (worker->stopping)
         return REQIVO_E_SHUTDOWN;
     if (user && user->jobs >= worker->user_max)
         return REQIVO_E_LIMIT_REQUESTS;
     if (!user)
-        user = user_make(worker, job->uid);
+        user = user_make(worker, job->account);
     if (!user)
         return -ENOMEM;
     job->worker = worker;

@@ -14,7 +14,7 @@
 #include "daemon/base/loop.h"
 
 #include <stdbool.h>
-#include <sys/types.h>
+#include <stdint.h>
 
 struct worker;
 
@@ -22,12 +22,12 @@ enum worker_state { WORKER_NONE, WORKER_WAITING, WORKER_RUNNING, WORKER_FINISHED
 
 /* work() runs on a thread and touches only what the job owns; done() runs on the loop afterwards, also after
  * worker_cancel() (with job->canceled true), so the job's memory is the done()'s to free. The submitter sets
- * work, done and uid; `canceled` is read by done() only; the rest is the worker's. A job can be submitted
- * again from done() on. */
+ * work, done and account (its id); `canceled` is read by done() only; the rest is the worker's. A job can be
+ * submitted again from done() on. */
 struct worker_job {
     void (*work)(struct worker_job *job);
     void (*done)(struct worker_job *job);
-    uid_t uid;
+    uint64_t account;
     bool canceled;
     enum worker_state state;
     struct rqv_list node;

@@ -214,6 +214,19 @@ void ipc_drain(struct ipc *ipc)
     loop_timer_at(&ipc->drain, loop_now_us(ipc->use.loop) + DRAIN_STEP_US / 20);
 }
 
+void ipc_repartition(struct ipc *ipc)
+{
+    rqv_list_for_each_safe (node, next, &ipc->peers) {
+        struct peer *peer = RQV_LIST_OF(node, struct peer, node);
+        if (account_id_of(ipc->use.accounts, peer->uid) == peer->account->id)
+            continue;
+        if (peer->state == PEER_OPEN)
+            peer_send_away(peer, "the user is in another partition now; connect again");
+        else
+            peer->leaving = true; /* who is silent hears of it behind HELLO */
+    }
+}
+
 /* What is left after the drain's time ends with a code, not with silence. */
 static void peer_end(struct peer *peer)
 {

@@ -94,6 +94,9 @@ void ipc_done(struct ipc *ipc);
 /* What the kernel says for a uid that it cannot map into this process's user namespace. */
 uid_t ipc_overflow_uid(void);
 void ipc_arm_hello(struct ipc *ipc); /* there is a new silent peer */
+/* After accounts_configure() with another configuration: programs whose users have another account now are
+ * sent away by GOAWAY, with what they have not started, and come back under the new one. */
+void ipc_repartition(struct ipc *ipc);
 /* It gets another turn in a moment. */
 void ipc_hungry(struct ipc *ipc, struct peer *peer);
 

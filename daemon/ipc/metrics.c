@@ -195,7 +195,7 @@ static bool account_used(const struct ipc *ipc, unsigned part, struct text *text
     return kinds_of(text, ipc->use.accounts->used);
 }
 
-static bool account_limit(const struct ipc *ipc, unsigned part, struct text *text)
+static bool account_limit_part(const struct ipc *ipc, unsigned part, struct text *text)
 {
     (void)part;
     return kinds_of(text, ipc->use.accounts->limit_all);
@@ -292,7 +292,7 @@ static const struct family families[] = {
      .time = longest_turn},
     {"reqivo_loop_timer_late_seconds", H, "How long after their time timers ran.", .part = late_time},
     {"reqivo_account_used", G, "What all users hold, by kind.", .part = account_used},
-    {"reqivo_account_limit", G, "What all users may hold at most, by kind.", .part = account_limit},
+    {"reqivo_account_limit", G, "What all users may hold at most, by kind.", .part = account_limit_part},
     {"reqivo_account_refused_total", C, "Charges that were refused because of a limit, by kind.",
      .part = account_refused},
     {"reqivo_programs", G, "Programs that are connected.", .number = programs},
@@ -332,16 +332,19 @@ static bool is_of_users(const struct family *family)
     return family->user || family->user_time;
 }
 
+/* The users of a partition have one line together. Names of partitions have no quotes in them. */
 static void user_line(const struct family *family, const struct account *account, struct text *text)
 {
+    if (account->partition)
+        add(text, "%s{partition=\"%s\"} ", family->name, account->partition);
+    else
+        add(text, "%s{uid=\"%u\"} ", family->name, (unsigned)account->uid);
     if (family->user) {
-        add(text, "%s{uid=\"%u\"} %" PRIu64 "\n", family->name, (unsigned)account->uid,
-            family->user(account));
+        add(text, "%" PRIu64 "\n", family->user(account));
         return;
     }
     uint64_t us = family->user_time(account);
-    add(text, "%s{uid=\"%u\"} %" PRIu64 ".%06" PRIu64 "\n", family->name, (unsigned)account->uid,
-        us / 1000000, us % 1000000);
+    add(text, "%" PRIu64 ".%06" PRIu64 "\n", us / 1000000, us % 1000000);
 }
 
 /* A few accounts; true when there are more. */

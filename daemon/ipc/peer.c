@@ -6,6 +6,7 @@
 #include "daemon/base/log.h"
 #include "daemon/ipc/idle.h"
 #include "daemon/ipc/peer_operate.h"
+#include "daemon/ipc/peer_pools.h"
 #include "daemon/ipc/peer_ws.h"
 #include "daemon/ipc/query.h"
 #include "daemon/ipc/report.h"
@@ -15,6 +16,7 @@
 #include <reqivo/error.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -316,6 +318,19 @@ void peer_goaway(struct peer *peer, int code, const char *detail)
         if (!put_goaway(peer, goaway.count == sizeof ids / 8 ? RQV_FLAG_MORE : 0, &goaway))
             return;
     } while (goaway.count == sizeof ids / 8);
+}
+
+void peer_send_away(struct peer *peer, const char *why)
+{
+    if (peer->leaving || peer->ipc->draining)
+        return;
+    peer->leaving = true;
+    peer_goaway(peer, REQIVO_E_SHUTDOWN, why);
+    peer_pools_drain(peer);
+    for (struct wsession *next, *ws = peer->wsessions; ws; ws = next) {
+        next = ws->peer_next;
+        wsession_leave(ws, why);
+    }
 }
 
 /* ---- reading ---- */

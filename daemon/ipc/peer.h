@@ -67,6 +67,7 @@ struct peer {
     struct control_ask *ask;     /* a reload that it waits for; NULL: none */
     struct query *query;         /* being answered: its frames wait; NULL: none */
     uint8_t hungry_ticks;        /* turns there since there was memory last */
+    bool leaving;                /* it was sent away: it has another account now, which it gets anew */
     bool fresh;                  /* it has not had a turn yet */
     bool silent;                 /* it has had, without a HELLO: counted in the account */
     bool write_blocked;          /* the kernel's buffer is full */
@@ -84,6 +85,11 @@ int peer_new(struct listener *listener, int fd, uid_t uid, pid_t pid, struct pee
 void peer_close(struct peer *peer, const char *why);
 void peer_heard(struct peer *peer); /* it is no longer one of the silent ones */
 void peer_goaway(struct peer *peer, int code, const char *detail); /* lists and ends what was not started */
+void peer_send_away(struct peer *peer, const char *why);           /* GOAWAY; it may connect again at once */
+static inline bool peer_takes_no_more(const struct peer *peer)
+{
+    return peer->leaving || peer->ipc->draining;
+}
 void peer_hand_back(struct peer *peer, uint64_t id); /* GOAWAY for one that came after it: not started */
 void peer_hear_out(struct peer *peer); /* at the end: a first flight that lies in the socket is answered */
 

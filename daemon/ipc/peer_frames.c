@@ -52,7 +52,7 @@ static bool on_hello(struct peer *peer, struct rqv_str payload)
         peer_close(peer, "no protocol version in common");
         return false;
     }
-    if (peer->ipc->draining)
+    if (peer_takes_no_more(peer))
         peer_goaway(peer, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
     return true;
 }
@@ -162,7 +162,7 @@ static bool on_request(struct peer *peer, const struct rqv_frame_header *header,
         return fault(peer, why);
     if (!check_end(peer, header, &head))
         return false;
-    if (peer->ipc->draining) {
+    if (peer_takes_no_more(peer)) {
         peer_hand_back(peer, header->id);
     } else if (peer->in_flight >= RQV_WIRE_IN_FLIGHT_MAX) {
         rqv_err_set(&err, REQIVO_E_LIMIT_REQUESTS, REQIVO_PHASE_QUEUE,

@@ -220,7 +220,7 @@ const char *peer_operate(struct peer *peer, uint64_t id, struct rqv_str payload)
         fail(&call, rc, account_refusal(rc));
     else if (!fn)
         fail(&call, REQIVO_E_INTERNAL, "a verb that is allowed has no function");
-    else if (peer->ipc->draining)
+    else if (peer_takes_no_more(peer))
         fail(&call, REQIVO_E_SHUTDOWN, "the daemon is shutting down");
     else
         over = fn(&call);

@@ -119,11 +119,15 @@ struct wsession *peer_ws_find(struct peer *peer, uint64_t id)
 
 static int start_session(struct peer *peer, uint64_t id, const struct rqv_ws_open *open, struct rqv_err *err)
 {
-    struct wsession_params params = {
-        .sink = &peer_ws_sink, .owner = peer, .account = peer->account, .id = id, .open = open};
+    struct wsession_params params = {.sink = &peer_ws_sink,
+                                     .owner = peer,
+                                     .account = peer->account,
+                                     .uid = peer->uid,
+                                     .id = id,
+                                     .open = open};
     struct wsession *ws;
 
-    if (peer->ipc->draining)
+    if (peer_takes_no_more(peer))
         return rqv_err_set(err, REQIVO_E_SHUTDOWN, REQIVO_PHASE_IPC, "the daemon is shutting down");
     if (peer->in_flight >= RQV_WIRE_IN_FLIGHT_MAX)
         return rqv_err_set(err, REQIVO_E_LIMIT_REQUESTS, REQIVO_PHASE_QUEUE,

@@ -5,6 +5,7 @@
 
 #include "common/uninit.h"
 #include "daemon/base/overload.h"
+#include "daemon/base/policies.h"
 #include "daemon/ipc/access.h"
 #include "daemon/ipc/metrics.h"
 #include "daemon/work/row.h"
@@ -67,6 +68,10 @@ static void account_row(struct row *row, const struct peer *peer)
     if (!account)
         account = &none;
     row_count(row, "uid", peer->uid);
+    if (account->partition)
+        row_add(row, "partition", "%s", account->partition);
+    if (account->policy)
+        row_add(row, "policy", "%s", account->policy->name);
     row_count(row, "programs", account->used[ACCOUNT_PEERS]);
     row_count(row, "requests", account->used[ACCOUNT_REQUESTS]);
     row_count(row, "connections", account->used[ACCOUNT_CONNS]);
@@ -126,6 +131,14 @@ static int answer_status(struct peer *peer, uint64_t id)
     return rc < 0 ? rc : row_send(peer, id, &row);
 }
 
+static void pool_row_owner(struct row *row, const struct account *account)
+{
+    if (account->partition)
+        row_add(row, "partition", "%s", account->partition);
+    else
+        row_count(row, "uid", account->uid);
+}
+
 static void pool_row(struct row *row, const struct pool *pool, uint64_t now_ms)
 {
     const struct rqv_list *oldest = pool->conns[CONN_IDLE].prev; /* the newest is at the head */
@@ -134,7 +147,7 @@ static void pool_row(struct row *row, const struct pool *pool, uint64_t now_ms)
     if (oldest != &pool->conns[CONN_IDLE])
         idle_ms = now_ms - RQV_LIST_OF(oldest, struct conn, node)->idle_since_ms;
     row_origin(row, pool->use_tls ? "https" : "http", pool->host, pool->port);
-    row_count(row, "uid", pool->account->uid);
+    pool_row_owner(row, pool->account);
     row_add(row, "verify", "%s", !pool->use_tls ? "-" : pool->verify ? "on" : "off");
     row_count(row, "idle", pool->count[CONN_IDLE]);
     row_count(row, "leased", pool->count[CONN_LEASED]);
@@ -157,7 +170,7 @@ static uint64_t rate(uint64_t bytes, uint64_t us)
 static void websocket_row(struct row *row, const struct wsession *ws, uint64_t now_us)
 {
     row_origin(row, ws->target.use_tls ? "wss" : "ws", ws->target.host, ws->target.port);
-    row_count(row, "uid", ws->account->uid);
+    row_count(row, "uid", ws->uid);
     row_add(row, "state", "%s", wsession_state_name(ws));
     row_count(row, "age_ms", (now_us - ws->start_us) / 1000);
     row_count(row, "sent_messages", ws->sent.messages);
@@ -274,6 +287,23 @@ static int close_rows(struct peer *peer, struct query *query)
     return 0;
 }
 
+static uid_t uid_of(uint16_t verb, const void *thing)
+{
+    const struct peer *of = verb == RQV_QUERY_CLIENTS ? thing : NULL;
+
+    if (verb == RQV_QUERY_WEBSOCKETS)
+        return ((const struct wsession *)thing)->uid;
+    if (!of)
+        of = ((const struct exchange *)thing)->owner;
+    return of->uid;
+}
+
+/* Pools are his partition's; programs and what they do are his alone. */
+static bool is_his(const struct peer *peer, const struct query *query, const void *thing)
+{
+    return !query->account || query->verb == RQV_QUERY_POOLS || uid_of(query->verb, thing) == peer->uid;
+}
+
 /* 0: there is more. 1: that was all. Negative: it does not fit. */
 static int query_rows(struct peer *peer, struct query *query)
 {
@@ -288,7 +318,7 @@ static int query_rows(struct peer *peer, struct query *query)
     for (int steps = 0; steps < QUERY_ROWS; steps++) {
         if (!roll_step(query->roll, &query->place, &thing))
             return 1;
-        if (!thing)
+        if (!thing || !is_his(peer, query, thing))
             continue;
         row_of(&row, query->verb, thing, peer->ipc->use.loop);
         int rc = row_send(peer, query->id, &row);
@@ -367,10 +397,8 @@ static int list_begin(struct peer *peer, uint64_t id, uint16_t verb, struct acco
     }
     query->id = id;
     query->verb = verb;
-    query->account = account;
+    query->account = account ? account_ref(account) : NULL;
     query->roll = account ? &account->rolls[kind] : &peer->ipc->use.accounts->rolls[kind];
-    if (account)
-        account->refs++;
     if (verb == RQV_QUERY_METRICS)
         metrics_begin(&query->metrics, peer->ipc, account, true);
     roll_open(query->roll, &query->place);

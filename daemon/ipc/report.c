@@ -47,6 +47,7 @@ static enum log_id event_of(int code)
     case REQIVO_E_LIMIT_REQUESTS:
     case REQIVO_E_LIMIT_PEERS:
     case REQIVO_E_LIMIT_TRUST:
+    case REQIVO_E_LIMIT_RATE:
         return LOG_ID_LIMIT;
     default:
         return rqv_err_class(code) == REQIVO_CLASS_POLICY ? LOG_ID_REFUSED : LOG_ID_NONE;

@@ -308,7 +308,7 @@ static struct dial *dial_make(const struct dial_net *net, const struct dial_para
     dial->account = params->account;
     dial->fd = -1;
     fair_item_init(&dial->turn, params->account, handshake_step, dial);
-    race_init(&dial->race, net->loop, net->conf, params->account->uid);
+    race_init(&dial->race, net->loop, net->conf, params->account);
     dial->race.public_only = params->public_only;
     dial->step_us = loop_now_us(net->loop);
     return dial;

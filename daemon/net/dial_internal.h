@@ -37,8 +37,8 @@ typedef void (*race_fn)(void *owner, int fd, const struct rqv_addr *addr);
 struct race {
     struct loop *loop;
     const struct conf *conf;
-    uid_t uid;
-    bool public_only; /* set by the owner: of dial_params */
+    const struct account *account; /* whose policy it is; held by the owner */
+    bool public_only;              /* set by the owner: of dial_params */
     race_fn fn;
     void *owner;
     struct race_lane lanes[RACE_LANES];
@@ -47,8 +47,7 @@ struct race {
     size_t count, next;
     bool over;
     unsigned attempts;
-    const char *refused_rule; /* of the policy */
-    int refused_code;
+    int refused_code; /* by the policy; 0: none was */
     struct rqv_addr last;
     int last_errno;
     size_t tried_len;
@@ -56,7 +55,7 @@ struct race {
     struct rqv_err err;
 };
 
-void race_init(struct race *race, struct loop *loop, const struct conf *conf, uid_t uid);
+void race_init(struct race *race, struct loop *loop, const struct conf *conf, const struct account *account);
 void race_start(struct race *race, const struct rqv_addr *addrs, size_t count, race_fn fn, void *owner);
 void race_stop(struct race *race); /* closes what is under way; fn does not run any more */
 

@@ -110,7 +110,7 @@ static void race_win(struct race *race, struct race_lane *lane)
 static void race_lose(struct race *race)
 {
     race_stop(race);
-    if (race->attempts == 0 && race->refused_rule) {
+    if (race->attempts == 0 && race->refused_code) {
         rqv_err_set(&race->err, race->refused_code, REQIVO_PHASE_CONNECT, "%s", race->tried);
     } else {
         rqv_err_set(&race->err, REQIVO_E_CONNECT, REQIVO_PHASE_CONNECT, "tried %s", race->tried);
@@ -182,12 +182,11 @@ static void on_lane(void *owner, unsigned events)
 /* Starts one address: true when it is under way or has won. */
 static bool start_one(struct race *race, struct race_lane *lane, const struct rqv_addr *addr)
 {
-    const char *rule = NULL;
-    int error, refused = race->public_only ? policy_check_redirect(race->conf, race->uid, addr, &rule)
-                                           : policy_check_dial(race->conf, race->uid, addr, &rule);
+    char rule[POLICY_WHY_MAX];
+    int error, refused = race->public_only ? policy_check_redirect(race->conf, race->account, addr, rule)
+                                           : policy_check_dial(race->conf, race->account, addr, rule);
 
     if (refused != 0) {
-        race->refused_rule = rule;
         race->refused_code = refused;
         if (!race->attempts)
             race->last = *addr;
@@ -241,12 +240,12 @@ static void on_next(void *owner)
 
 /* ---- start and stop ---- */
 
-void race_init(struct race *race, struct loop *loop, const struct conf *conf, uid_t uid)
+void race_init(struct race *race, struct loop *loop, const struct conf *conf, const struct account *account)
 {
     memset(race, 0, sizeof(*race));
     race->loop = loop;
     race->conf = conf;
-    race->uid = uid;
+    race->account = account;
     loop_timer_init(&race->next_timer, loop, on_next, race);
     for (int i = 0; i < RACE_LANES; i++) {
         race->lanes[i].race = race;

@@ -11,22 +11,33 @@
 #include "daemon/net/policy.h"
 
 #include <reqivo/error.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool listed(const struct rqv_net *nets, unsigned count, const struct rqv_addr *addr)
+/* The entry that names the address; its number counts from 1, 0 is none. */
+static unsigned listed(const struct rqv_net *nets, unsigned count, const struct rqv_addr *addr)
 {
     for (unsigned i = 0; i < count; i++) {
         if (rqv_net_contains(&nets[i], addr))
-            return true;
+            return i + 1;
     }
-    return false;
+    return 0;
 }
 
-static bool loopback_open(const struct conf *conf, uid_t uid)
+static bool is_allowed(const struct conf *conf, const struct policy *policy, const struct rqv_addr *addr)
 {
+    return (policy && listed(policy->allow_addresses.at, policy->allow_addresses.count, addr)) ||
+           listed(conf->allow, conf->allow_count, addr);
+}
+
+static bool loopback_open(const struct conf *conf, const struct account *account)
+{
+    if (account->policy && account->policy->loopback >= 0)
+        return account->policy->loopback == 1;
     for (unsigned i = 0; i < conf->loopback_uid_count; i++) {
-        if (conf->loopback_uids[i] == uid)
+        if (conf->loopback_uids[i] == account->uid)
             return true;
     }
     if (conf->loopback >= 0)
@@ -34,20 +45,25 @@ static bool loopback_open(const struct conf *conf, uid_t uid)
     return conf->user_instance;
 }
 
-/* The text for a zone that is refused always, NULL for the three others. */
+static bool private_open(const struct conf *conf, const struct policy *policy)
+{
+    return policy && policy->private_ranges >= 0 ? policy->private_ranges == 1 : conf->private_open;
+}
+
+/* What the zones that are refused always are called; NULL for the three others. */
 static const char *always_refused(enum rqv_zone zone)
 {
     switch (zone) {
     case RQV_ZONE_LINK_LOCAL:
-        return "address_policy: link-local addresses are refused unless address_policy.allow names them";
+        return "link-local addresses are";
     case RQV_ZONE_METADATA:
-        return "address_policy: cloud metadata addresses are refused unless address_policy.allow names them";
+        return "cloud metadata addresses are";
     case RQV_ZONE_MULTICAST:
-        return "address_policy: multicast addresses are refused unless address_policy.allow names them";
+        return "multicast addresses are";
     case RQV_ZONE_UNSPECIFIED:
-        return "address_policy: the unspecified address is refused unless address_policy.allow names it";
+        return "the unspecified address is";
     case RQV_ZONE_RESERVED:
-        return "address_policy: reserved addresses are refused unless address_policy.allow names them";
+        return "reserved addresses are";
     case RQV_ZONE_PUBLIC:
     case RQV_ZONE_PRIVATE:
     case RQV_ZONE_LOOPBACK:
@@ -56,30 +72,55 @@ static const char *always_refused(enum rqv_zone zone)
     return NULL;
 }
 
-static int refuse(const char *rule, const char **ret_rule)
+static int refuse(char why[POLICY_WHY_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int refuse(char why[POLICY_WHY_MAX], const char *format, ...)
 {
-    if (ret_rule)
-        *ret_rule = rule;
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(why, POLICY_WHY_MAX, format, args);
+    va_end(args);
     return REQIVO_E_ADDRESS_DENIED;
 }
 
-int policy_check_address(const struct conf *conf, uid_t uid, const struct rqv_addr *addr,
-                         const char **ret_rule)
+/* By one of the two lists of refusals. */
+static int check_denied(const struct conf *conf, const struct policy *policy, const struct rqv_addr *addr,
+                        char why[POLICY_WHY_MAX])
 {
-    enum rqv_zone zone = rqv_addr_zone(addr);
-    const char *rule;
+    unsigned n = policy ? listed(policy->deny_addresses.at, policy->deny_addresses.count, addr) : 0;
 
-    if (listed(conf->deny, conf->deny_count, addr))
-        return refuse("address_policy.deny names this address", ret_rule);
-    if (listed(conf->allow, conf->allow_count, addr))
-        return 0;
-    rule = always_refused(zone);
-    if (rule)
-        return refuse(rule, ret_rule);
-    if (zone == RQV_ZONE_LOOPBACK && !loopback_open(conf, uid))
-        return refuse("address_policy.loopback refuses loopback addresses to this user", ret_rule);
-    if (zone == RQV_ZONE_PRIVATE && !conf->private_open)
-        return refuse("address_policy.private refuses private addresses", ret_rule);
+    if (n)
+        return refuse(why, "refused by policy \"%s\": deny_addresses[%u]", policy->name, n);
+    n = listed(conf->deny, conf->deny_count, addr);
+    return n ? refuse(why, "refused by address_policy.deny[%u]", n) : 0;
+}
+
+/* `option` refuses: in the policy if it says anything about it, else in address_policy. */
+static int refuse_zone(const struct policy *policy, int8_t own, const char *option, const char *what,
+                       char why[POLICY_WHY_MAX])
+{
+    if (policy && own >= 0)
+        return refuse(why, "policy \"%s\": %s refuses %s", policy->name, option, what);
+    return refuse(why, "address_policy.%s refuses %s", option, what);
+}
+
+int policy_check_address(const struct conf *conf, const struct account *account, const struct rqv_addr *addr,
+                         char why[POLICY_WHY_MAX])
+{
+    const struct policy *policy = account->policy;
+    enum rqv_zone zone = rqv_addr_zone(addr);
+    const char *what = always_refused(zone);
+    int rc = check_denied(conf, policy, addr, why);
+
+    if (rc < 0 || is_allowed(conf, policy, addr))
+        return rc;
+    if (what)
+        return refuse(why, "address_policy: %s refused unless address_policy.allow names them", what);
+    if (zone == RQV_ZONE_LOOPBACK && !loopback_open(conf, account))
+        return refuse_zone(policy, policy ? policy->loopback : -1, "loopback",
+                           "loopback addresses to this user", why);
+    if (zone == RQV_ZONE_PRIVATE && !private_open(conf, policy))
+        return refuse_zone(policy, policy ? policy->private_ranges : -1, "private", "private addresses", why);
     return 0;
 }
 
@@ -110,23 +151,26 @@ bool policy_address_is_own(const struct rqv_addr *addr)
     return own;
 }
 
-int policy_check_dial(const struct conf *conf, uid_t uid, const struct rqv_addr *addr, const char **ret_rule)
+int policy_check_dial(const struct conf *conf, const struct account *account, const struct rqv_addr *addr,
+                      char why[POLICY_WHY_MAX])
 {
-    int code = policy_check_address(conf, uid, addr, ret_rule);
+    const struct policy *policy = account->policy;
+    int code = policy_check_address(conf, account, addr, why);
 
-    if (code || loopback_open(conf, uid) || listed(conf->allow, conf->allow_count, addr))
+    if (code || loopback_open(conf, account) || is_allowed(conf, policy, addr))
         return code;
     if (policy_address_is_own(addr))
-        return refuse("address_policy.loopback refuses this host's own addresses to this user", ret_rule);
+        return refuse_zone(policy, policy ? policy->loopback : -1, "loopback",
+                           "this host's own addresses to this user", why);
     return 0;
 }
 
-int policy_check_redirect(const struct conf *conf, uid_t uid, const struct rqv_addr *addr,
-                          const char **ret_rule)
+int policy_check_redirect(const struct conf *conf, const struct account *account, const struct rqv_addr *addr,
+                          char why[POLICY_WHY_MAX])
 {
     if (rqv_addr_zone(addr) == RQV_ZONE_PUBLIC && !policy_address_is_own(addr))
-        return policy_check_address(conf, uid, addr, ret_rule);
-    *ret_rule = "a redirect from a public address leads to one that is not";
+        return policy_check_address(conf, account, addr, why);
+    snprintf(why, POLICY_WHY_MAX, "a redirect from a public address leads to one that is not");
     return REQIVO_E_REDIRECT_DENIED;
 }
 
@@ -137,15 +181,22 @@ bool policy_insecure_allowed(const struct conf *conf)
     return conf->user_instance;
 }
 
-uint32_t policy_zones(const struct conf *conf, uid_t uid)
+static void add_zones(uint32_t *zones, const struct rqv_net *nets, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        *zones |= 1u << rqv_addr_zone(&nets[i].base);
+}
+
+uint32_t policy_zones(const struct conf *conf, const struct account *account)
 {
     uint32_t zones = 1u << RQV_ZONE_PUBLIC;
 
-    if (conf->private_open)
+    if (private_open(conf, account->policy))
         zones |= 1u << RQV_ZONE_PRIVATE;
-    if (loopback_open(conf, uid))
+    if (loopback_open(conf, account))
         zones |= 1u << RQV_ZONE_LOOPBACK;
-    for (unsigned i = 0; i < conf->allow_count; i++)
-        zones |= 1u << rqv_addr_zone(&conf->allow[i].base);
+    add_zones(&zones, conf->allow, conf->allow_count);
+    if (account->policy)
+        add_zones(&zones, account->policy->allow_addresses.at, account->policy->allow_addresses.count);
     return zones;
 }

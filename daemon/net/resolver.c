@@ -100,7 +100,7 @@ static const struct resolver_backend *backend_choose(const char *wish)
 
 static int share_take(struct resolver *resolver, const struct account *account)
 {
-    struct rqv_map_node *node = rqv_map_get_id(&resolver->shares, account->uid);
+    struct rqv_map_node *node = rqv_map_get_id(&resolver->shares, account->id);
     struct resolver_share *share = node ? RQV_LIST_OF(node, struct resolver_share, node) : NULL;
     struct account_total of = {share ? share->count : 0, resolver->pending, RESOLVER_ALL_LOOKUPS};
 
@@ -110,7 +110,7 @@ static int share_take(struct resolver *resolver, const struct account *account)
         share = calloc(1, sizeof(*share));
         if (!share)
             return -ENOMEM;
-        if (rqv_map_put_id(&resolver->shares, &share->node, account->uid) != 0) {
+        if (rqv_map_put_id(&resolver->shares, &share->node, account->id) != 0) {
             free(share);
             return -ENOMEM;
         }
@@ -120,9 +120,9 @@ static int share_take(struct resolver *resolver, const struct account *account)
     return 0;
 }
 
-static void share_return(struct resolver *resolver, uid_t uid)
+static void share_return(struct resolver *resolver, uint64_t account)
 {
-    struct rqv_map_node *node = rqv_map_get_id(&resolver->shares, uid);
+    struct rqv_map_node *node = rqv_map_get_id(&resolver->shares, account);
     struct resolver_share *share;
 
     if (!node)
@@ -210,7 +210,7 @@ void resolver_lookup_answer(struct resolver_lookup *lookup, const struct resolve
     lookup->backend = NULL;
     if (resolver->closing)
         return;
-    share_return(resolver, lookup->key.uid);
+    share_return(resolver, lookup->key.account);
     cache_answer(lookup, answer);
     if (lookup->answered) { /* its deadline was first */
         lookup_free_if_over(lookup);
@@ -325,11 +325,11 @@ static int lookup_make(struct resolver *resolver, struct account *account, const
     if (rc)
         return rc;
     lookup = calloc(1, sizeof(*lookup));
-    if (!lookup || account_get(account->all, account->uid, &lookup->account) != 0) {
-        free(lookup);
+    if (!lookup) {
         account_refund(account, ACCOUNT_MEMORY, sizeof(*lookup) + cost);
         return -ENOMEM;
     }
+    lookup->account = account_ref(account);
     lookup->resolver = resolver;
     lookup->charged = sizeof(*lookup) + cost;
     lookup->key = *key;
@@ -388,7 +388,7 @@ static int start_backend(struct resolver *resolver, struct resolver_query *query
                       loop_now_us(resolver->loop) + resolver->conf->dns_timeout_ms * UINT64_C(1000));
     return 0;
 fail_share:
-    share_return(resolver, account->uid);
+    share_return(resolver, account->id);
 fail:
     lookup_free(lookup);
     return rc;
@@ -397,7 +397,7 @@ fail:
 int resolver_start(struct resolver *resolver, struct resolver_query *query, struct account *account,
                    const char *name)
 {
-    struct resolver_key key = {.uid = (uint32_t)account->uid, .name_len = strlen(name)};
+    struct resolver_key key = {.account = account->id, .name_len = strlen(name)};
     struct resolver_answer answer;
     struct rqv_map_node *node;
 

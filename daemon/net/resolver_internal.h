@@ -40,7 +40,7 @@ struct resolver_answer {
 
 /* partition and name, as one run of bytes: the key of lookups and of the cache */
 struct resolver_key {
-    uint32_t uid;
+    uint64_t account;
     char name[RESOLVER_NAME_MAX + 1];
     size_t name_len;
 };

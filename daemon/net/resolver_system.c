@@ -87,7 +87,7 @@ static int system_start(void *state, struct resolver_lookup *lookup)
         return -ENOMEM;
     job->job.work = job_work;
     job->job.done = job_done;
-    job->job.uid = (uid_t)lookup->key.uid;
+    job->job.account = lookup->key.account;
     job->lookup = lookup;
     job->answer.ttl_s = sys->resolver->conf->dns_ttl_system_s;
     memcpy(job->name, lookup->key.name, lookup->key.name_len + 1);

@@ -50,11 +50,13 @@ void tickets_expire(struct tls_tickets *tickets, uint64_t now_ms);
 
 /* ---- trusts ---- */
 
+#define TRUST_ID 40
+
 struct trust {
     struct tls *tls;
     unsigned refs;
     X509_STORE *store;
-    uint8_t id[36]; /* uid, then the SHA-256: its key in tls->trusts */
+    uint8_t id[TRUST_ID]; /* of the account, then the SHA-256: its key in tls->trusts */
     bool listed;
     struct rqv_map_node node;
     struct account *account; /* NULL: the system's */

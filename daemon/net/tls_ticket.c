@@ -115,20 +115,19 @@ static struct ticket_bucket *bucket_make(struct tls_tickets *tickets, struct rqv
 /* Charged, and the account held. */
 static struct ticket *ticket_make(size_t len, const struct tls_ticket_info *info)
 {
-    struct account *account = NULL;
     struct ticket *ticket;
 
     if (info->account && account_charge(info->account, ACCOUNT_MEMORY, ticket_size(len)) != 0)
         return NULL;
     ticket = calloc(1, sizeof(*ticket) + len);
-    if (!ticket || (info->account && account_get(info->account->all, info->account->uid, &account) != 0)) {
+    if (!ticket) {
         if (info->account)
             account_refund(info->account, ACCOUNT_MEMORY, ticket_size(len));
-        free(ticket);
         return NULL;
     }
     ticket->info = *info;
-    ticket->info.account = account;
+    if (info->account)
+        account_ref(info->account);
     ticket->len = len;
     return ticket;
 }

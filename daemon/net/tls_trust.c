@@ -115,16 +115,15 @@ static struct rqv_str content_of(const struct rqv_buf *pem)
     return (struct rqv_str){(const char *)pem->data + pem->start, rqv_buf_len(pem)};
 }
 
-static void trust_id(uint8_t id[36], uid_t uid, const struct rqv_buf *pem)
+static void trust_id(uint8_t id[TRUST_ID], uint64_t account, const struct rqv_buf *pem)
 {
     struct rqv_str content = content_of(pem);
-    uint32_t number = (uint32_t)uid;
 
-    memcpy(id, &number, sizeof(number));
-    SHA256((const unsigned char *)content.ptr, content.len, id + 4);
+    memcpy(id, &account, sizeof(account));
+    SHA256((const unsigned char *)content.ptr, content.len, id + sizeof(account));
 }
 
-static struct trust *trust_make(struct tls *tls, X509_STORE *store, const uint8_t id[36])
+static struct trust *trust_make(struct tls *tls, X509_STORE *store, const uint8_t id[TRUST_ID])
 {
     struct trust *trust = calloc(1, sizeof(*trust));
 
@@ -163,12 +162,12 @@ void trust_unref(struct trust **ref)
 
 const uint8_t *trust_hash(const struct trust *trust)
 {
-    return trust->id + 4;
+    return trust->id + sizeof(uint64_t);
 }
 
-static struct trust *trust_find(struct tls *tls, const uint8_t id[36])
+static struct trust *trust_find(struct tls *tls, const uint8_t id[TRUST_ID])
 {
-    struct rqv_map_node *node = rqv_map_get(&tls->trusts, id, 36);
+    struct rqv_map_node *node = rqv_map_get(&tls->trusts, id, TRUST_ID);
 
     return node ? RQV_LIST_OF(node, struct trust, node) : NULL;
 }
@@ -211,7 +210,7 @@ int trust_system_load(struct tls *tls, const char *ca_file, struct rqv_err *err)
     char detail[TRUST_DETAIL] = "";
     X509_STORE *store = NULL;
     struct rqv_buf pem;
-    uint8_t id[36];
+    uint8_t id[TRUST_ID];
     int rc;
 
     rqv_buf_init(&pem, TRUST_SYSTEM_MAX);
@@ -254,7 +253,7 @@ struct trust_load {
     struct account *account;
     size_t charged; /* memory and one trust, until a trust takes them over */
     struct rqv_buf pem;
-    uint8_t id[36];
+    uint8_t id[TRUST_ID];
     bool canceled;
     struct trust_load *leader; /* it parses the same content for the same user; this one waits for it */
     bool told;                 /* the leader's outcome is here, the task is queued */
@@ -317,14 +316,12 @@ static struct trust *load_to_trust(struct trust_load *load)
     trust = trust_make(load->tls, load->store, load->id);
     if (!trust)
         return NULL;
-    if (rqv_map_put(&load->tls->trusts, &trust->node, trust->id, sizeof(trust->id)) != 0 ||
-        account_get(load->account->all, load->account->uid, &trust->account) != 0) {
-        if (rqv_map_get(&load->tls->trusts, trust->id, sizeof(trust->id)) == &trust->node)
-            rqv_map_del(&load->tls->trusts, &trust->node);
+    if (rqv_map_put(&load->tls->trusts, &trust->node, trust->id, sizeof(trust->id)) != 0) {
         free(trust);
         return NULL;
     }
     trust->listed = true;
+    trust->account = account_ref(load->account);
     trust->charged = load->charged;
     load->charged = 0;
     load->store = NULL;
@@ -408,16 +405,13 @@ static struct trust_load *load_make(struct tls *tls, const struct trust_load_par
 
     if (!load)
         return NULL;
-    if (account_get(params->account->all, params->account->uid, &load->account) != 0) {
-        free(load);
-        return NULL;
-    }
+    load->account = account_ref(params->account);
     load->tls = tls;
     load->fn = params->fn;
     load->owner = params->owner;
     load->job.work = load_work;
     load->job.done = load_done;
-    load->job.uid = params->account->uid;
+    load->job.account = params->account->id;
     loop_task_init(&load->task, on_load_task, load);
     rqv_list_append(&tls->loads, &load->node);
     return load;
@@ -435,7 +429,7 @@ int trust_load_start(struct tls *tls, const struct trust_load_params *params, st
     load = load_make(tls, params);
     if (!load)
         return -ENOMEM;
-    trust_id(load->id, params->account->uid, pem);
+    trust_id(load->id, params->account->id, pem);
     load->pem = *pem; /* given back on failure */
     known = trust_find(tls, load->id);
     if (known) {

@@ -19,7 +19,7 @@
 /* X(group, name, kind): NUM is a u64, TEXT a view (at most 254 bytes), NAME the same, and most often equal to
  * host, HASH 32 bytes. */
 #define KEY_FIELDS(X)                                                                                        \
-    X(K1, partition, NUM)         /* uid, or group of users, proved by the kernel */                         \
+    X(K1, partition, NUM)         /* uid proved by the kernel, or configured users */                        \
     X(K1, security_label, TEXT)   /* SO_PEERSEC; constant "" */                                              \
     X(K1, client_partition, TEXT) /* chosen by the client; constant "" */                                    \
     X(K1, credential_mode, NUM)   /* with credentials (0), anonymous; constant */                            \

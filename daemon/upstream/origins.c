@@ -88,7 +88,7 @@ int origins_get(struct origins *origins, const struct pool_params *params, struc
 
 static bool own_limit(const struct account *account)
 {
-    return account->used[ACCOUNT_CONNS] >= account->all->limit_uid[ACCOUNT_CONNS];
+    return account->used[ACCOUNT_CONNS] >= account_limit(account, ACCOUNT_CONNS);
 }
 
 /* Closes the oldest of the account's own idle connections that is not of `except`. */

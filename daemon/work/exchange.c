@@ -5,6 +5,7 @@
 #include "daemon/base/log.h"
 #include "daemon/net/policy.h"
 #include "daemon/work/exchange_internal.h"
+#include "daemon/work/judge.h"
 
 #include <reqivo/error.h>
 
@@ -100,8 +101,8 @@ static void exchange_init(struct exchange *x, struct exchange_env *env, const st
     x->env = env;
     x->sink = params->sink;
     x->owner = params->owner;
-    x->account = params->account;
-    x->account->refs++;
+    x->account = account_ref(params->account);
+    x->target.account = x->account;
     x->source = params->source;
     x->id = params->id;
     x->flags = head->flags;
@@ -138,10 +139,15 @@ int exchange_new(struct exchange_env *env, const struct exchange_params *params,
                  struct exchange **ret_exchange, struct rqv_err *err)
 {
     struct account *account = params->account;
-    int rc = account_charge(account, ACCOUNT_REQUESTS, 1);
+    char limit[ACCOUNT_LIMITED_MAX];
+    int rc = judge_rate(account, loop_now_us(env->loop), err);
 
     if (rc < 0)
-        return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "%s", account_refusal(rc));
+        return rc;
+    rc = account_charge(account, ACCOUNT_REQUESTS, 1);
+    if (rc < 0)
+        return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "%s%s", account_refusal(rc),
+                           account_limited_by(account, ACCOUNT_REQUESTS, limit));
     rc = account_charge(account, ACCOUNT_MEMORY, sizeof(struct exchange));
     struct exchange *x = rc == 0 ? exchange_alloc(env) : NULL;
     if (!x) {

@@ -135,6 +135,7 @@ static enum answer aim_again(struct exchange *x, const struct rqv_request_head *
     struct rqv_err err = {0};
 
     begin_anew(x);
+    account_rate_owe(x->account, x->queue_us);
     int rc = redirect_aim(x->redirect, given, &x->target, &x->head, &err);
     keep_or_leave_pin(x);
     x->waiter.once = !x->target.idempotent;

@@ -5,6 +5,7 @@
 #include "common/uninit.h"
 #include "daemon/net/policy.h"
 #include "daemon/work/exchange_internal.h"
+#include "daemon/work/judge.h"
 #include "daemon/work/operate_rows.h"
 
 #include <reqivo/error.h>
@@ -242,8 +243,8 @@ static void operation_init(struct operation *op, struct exchange_env *env,
     op->env = env;
     op->sink = params->sink;
     op->owner = params->owner;
-    op->account = params->account;
-    op->account->refs++;
+    op->account = account_ref(params->account);
+    op->target.account = op->account;
     op->source = params->source;
     op->verb = params->operation->verb;
     op->value = params->operation->value;
@@ -267,8 +268,11 @@ static void operation_init(struct operation *op, struct exchange_env *env,
 int operation_new(struct exchange_env *env, const struct operation_params *params,
                   struct operation **ret_operation, struct rqv_err *err)
 {
-    int rc = account_charge(params->account, ACCOUNT_MEMORY, sizeof(struct operation));
+    int rc = judge_rate(params->account, loop_now_us(env->loop), err);
 
+    if (rc < 0)
+        return rc;
+    rc = account_charge(params->account, ACCOUNT_MEMORY, sizeof(struct operation));
     if (rc < 0)
         return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "no memory for the operation");
     struct operation *op = calloc(1, sizeof *op);

@@ -7,6 +7,7 @@
 #include "daemon/net/idn.h"
 #include "daemon/net/policy.h"
 #include "daemon/upstream/key_encode.h"
+#include "daemon/work/judge.h"
 #include "daemon/work/route.h"
 #include "proto/http1.h"
 
@@ -69,8 +70,9 @@ static bool is_bound_auth(const struct rqv_fields *fields)
     return false;
 }
 
+/* What the policy judges is the path that is sent. */
 static int encode_head(const struct target *target, const struct rqv_request_head *head,
-                       const struct rqv_url *url, struct queue *ret_head)
+                       const struct rqv_url *url, struct queue *ret_head, struct rqv_err *err)
 {
     char path[RQV_WIRE_HEAD_MAX] RQV_UNINIT, authority[RQV_HOST_MAX + 16] RQV_UNINIT;
     long path_len = rqv_url_target(url, path, sizeof path);
@@ -78,7 +80,11 @@ static int encode_head(const struct target *target, const struct rqv_request_hea
     size_t size = head->method.len + 512;
 
     if (path_len < 0 || authority_len < 0)
-        return REQIVO_E_URL;
+        return rqv_err_set(err, REQIVO_E_URL, REQIVO_PHASE_NONE, "%s", rqv_err_text(REQIVO_E_URL));
+    int rc =
+        judge_request(target, head->method, (struct rqv_str){path, (size_t)path_len}, &head->fields, err);
+    if (rc < 0)
+        return rc;
     size += (size_t)path_len + (size_t)authority_len;
     for (size_t i = 0; i < head->fields.count; i++)
         size += head->fields.at[i].name.len + head->fields.at[i].value.len + 4;
@@ -93,12 +99,10 @@ static int encode_head(const struct target *target, const struct rqv_request_hea
         .content_length = target->body_length,
         .expect_continue = target->expect,
     };
-    int rc = queue_reserve(ret_head, size);
-    if (rc < 0)
-        return rc;
-    long n = rqv_http1_encode_head(&request, ret_head->buf.data + ret_head->buf.end, size);
+    rc = queue_reserve(ret_head, size);
+    long n = rc < 0 ? rc : rqv_http1_encode_head(&request, ret_head->buf.data + ret_head->buf.end, size);
     if (n < 0)
-        return (int)n;
+        return rqv_err_set(err, (int)n, REQIVO_PHASE_NONE, "%s", rqv_err_text((int)n));
     rqv_buf_commit(&ret_head->buf, (size_t)n);
     return 0;
 }
@@ -128,7 +132,9 @@ int target_aim(struct target *target, const struct rqv_request_head *head, struc
     struct rqv_url url RQV_UNINIT; /* set whole by the parser */
     int rc = target_url(head->url, &url, err);
 
-    return rc < 0 ? rc : set_aim(target, head, &url, err);
+    if (rc == 0)
+        rc = set_aim(target, head, &url, err);
+    return rc < 0 ? rc : judge_connection(target, err);
 }
 
 int target_init(struct target *target, const struct rqv_request_head *head, struct queue *ret_head,
@@ -160,8 +166,7 @@ int target_init(struct target *target, const struct rqv_request_head *head, stru
     target->body_length = target->has_body && !target->chunked ? head->body_length : 0;
     target->expect = target->has_body && (head->flags & RQV_REQ_EXPECT);
     target->bound_auth = is_bound_auth(&head->fields);
-    rc = encode_head(target, head, &url, ret_head);
-    return rc < 0 ? rqv_err_set(err, rc, REQIVO_PHASE_NONE, "%s", rqv_err_text(rc)) : 0;
+    return encode_head(target, head, &url, ret_head, err);
 }
 
 int target_key(const struct target *target, const struct target_identity *who, struct key *ret_key)
@@ -170,7 +175,7 @@ int target_key(const struct target *target, const struct target_identity *who, s
     struct rqv_str host = rqv_str_from(target->host);
 
     key_fields_init(&fields);
-    fields.partition = who->account->uid;
+    fields.partition = who->account->id;
     fields.use_tls = target->use_tls;
     fields.host_type = target->host_type;
     fields.host = host;
@@ -181,7 +186,8 @@ int target_key(const struct target *target, const struct target_identity *who, s
         fields.route_host = rqv_str_from(target->route.host);
         fields.route_port = target->route.port;
     }
-    fields.zones = target->public_only ? POLICY_ZONES_REDIRECT : policy_zones(who->conf, who->account->uid);
+    fields.zones = target->public_only ? POLICY_ZONES_REDIRECT : policy_zones(who->conf, who->account);
+    fields.policy_generation = who->account->reach_generation;
     if (target->use_tls) {
         fields.verify_peer = fields.verify_host = target->verify;
         fields.tls_min_version = target->tls_min;

@@ -21,7 +21,10 @@ struct target {
     char host[RQV_HOST_MAX + 1]; /* A-label, lower case, or the numeric address */
     uint16_t port;
     bool use_tls, verify;
-    bool public_only;  /* the owner's: a redirect from a public address leads here */
+    /* the owner's, set before */
+    const struct account *account; /* whose policy judges it; NULL: nobody's */
+    bool websocket;
+    bool public_only;  /* a redirect from a public address leads here */
     uint8_t host_type; /* enum rqv_host_type; never NAME_UNICODE */
     struct rqv_addr literal;
     uint16_t tls_min, tls_max; /* as TLS numbers them */
@@ -41,12 +44,12 @@ bool target_names_bound_auth(struct rqv_str value);
  * REQIVO_E_URL with err filled. */
 int target_url(struct rqv_str text, struct rqv_url *ret_url, struct rqv_err *err);
 
-/* The part that names a pool: origin, verification, versions of TLS, route. The method, the fields and the
- * body play no part. 0, or a code with err filled. */
+/* The part that names a pool: origin, verification, versions of TLS, route; judged as a connection. The
+ * method, the fields and the body play no part. 0, or a code with err filled. */
 int target_aim(struct target *target, const struct rqv_request_head *head, struct rqv_err *err);
 
-/* Reads the URL, converts the host, judges method and fields, and appends the encoded head to `ret_head`. 0,
- * or a code with err filled. */
+/* Reads the URL, converts the host, judges method and fields, asks the policy (judge.h), and appends the
+ * encoded head to `ret_head`. 0, or a code with err filled. */
 int target_init(struct target *target, const struct rqv_request_head *head, struct queue *ret_head,
                 struct rqv_err *err);
 

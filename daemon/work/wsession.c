@@ -4,6 +4,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/net/policy.h"
+#include "daemon/work/judge.h"
 #include "daemon/work/wsession_internal.h"
 
 #include <reqivo/error.h>
@@ -157,8 +158,10 @@ static void wsession_init(struct wsession *ws, struct wsession_env *env, const s
     ws->env = env;
     ws->sink = params->sink;
     ws->owner = params->owner;
-    ws->account = params->account;
-    ws->account->refs++;
+    ws->account = account_ref(params->account);
+    ws->uid = params->uid;
+    ws->target.account = ws->account;
+    ws->target.websocket = true;
     ws->id = params->id;
     ws->trust_id = open->trust_id;
     ws->message_max = open->message_max;
@@ -191,10 +194,15 @@ int wsession_new(struct wsession_env *env, const struct wsession_params *params,
                  struct rqv_err *err)
 {
     struct account *account = params->account;
-    int rc = account_charge(account, ACCOUNT_REQUESTS, 1);
+    char limit[ACCOUNT_LIMITED_MAX];
+    int rc = judge_rate(account, loop_now_us(env->loop), err);
 
     if (rc < 0)
-        return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "%s", account_refusal(rc));
+        return rc;
+    rc = account_charge(account, ACCOUNT_REQUESTS, 1);
+    if (rc < 0)
+        return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "%s%s", account_refusal(rc),
+                           account_limited_by(account, ACCOUNT_REQUESTS, limit));
     rc = account_charge(account, ACCOUNT_MEMORY, sizeof(struct wsession));
     struct wsession *ws = rc == 0 ? calloc(1, sizeof *ws) : NULL;
     if (!ws) {

@@ -84,6 +84,7 @@ struct wsession {
     const struct wsession_sink *sink; /* NULL: nobody listens */
     void *owner;
     struct account *account;
+    uid_t uid; /* the program's */
     uint64_t id;
     enum wsession_state state;
     struct target target;
@@ -153,6 +154,7 @@ struct wsession_params {
     const struct wsession_sink *sink;
     void *owner;
     struct account *account;
+    uid_t uid;
     uint64_t id;
     const struct rqv_ws_open *open;
 };
@@ -173,7 +175,8 @@ void wsession_cancel(struct wsession *ws, int code, const char *detail);
 void wsession_abandon(struct wsession *ws); /* the peer is gone: 1001, and nobody is told */
 /* Every session closes with 1001 after what was queued. */
 void wsession_drain(struct wsession_env *env);
-void wsession_env_done(struct wsession_env *env); /* ends what is left at once */
+void wsession_leave(struct wsession *ws, const char *why); /* one of them: its program is to go elsewhere */
+void wsession_env_done(struct wsession_env *env);          /* ends what is left at once */
 bool wsession_unstarted(const struct wsession *ws);
 const char *wsession_state_name(const struct wsession *ws);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* wsession_end - time, loss and reconnect, and the ends of a session. */
+#include "daemon/work/judge.h"
 #include "daemon/work/wsession_internal.h"
 
 #include <reqivo/error.h>
@@ -133,6 +134,22 @@ static void open_timer(struct wsession *ws, uint64_t now)
     }
 }
 
+/* It was allowed when the session was opened; what is in force may be another policy by now. */
+static void redial(struct wsession *ws)
+{
+    struct rqv_str head = {(const char *)rqv_buf_head(&ws->head.buf), queue_len(&ws->head)};
+    struct rqv_err err = {0};
+
+    account_rate_owe(ws->account, loop_now_us(ws->env->loop));
+    if (judge_again(&ws->target, head, &err) == 0) {
+        wsession_dial(ws);
+        return;
+    }
+    ws->err = err;
+    ws->err.sent = REQIVO_SENT_YES;
+    wsession_finish(ws);
+}
+
 void wsession_on_timer(void *owner)
 {
     struct wsession *ws = owner;
@@ -152,7 +169,7 @@ void wsession_on_timer(void *owner)
             closing_timer(ws, now);
             break;
         case WS_BACKOFF:
-            wsession_dial(ws);
+            redial(ws);
             return;
         default:
             wsession_gone(ws);
@@ -397,20 +414,23 @@ bool wsession_unstarted(const struct wsession *ws)
     return !ws->ever_open && ws->state < WS_SHAKE;
 }
 
+void wsession_leave(struct wsession *ws, const char *why)
+{
+    ws->draining = true;
+    if (ws->state == WS_OPEN) {
+        wsession_fail(ws, REQIVO_E_SHUTDOWN, REQIVO_PHASE_BODY, why);
+        begin_close(ws, RQV_WS_CLOSE_GOING_AWAY, "");
+        wsession_arm(ws);
+    } else if (ws->state != WS_CLOSING && ws->state != WS_LINGER) {
+        wsession_fail(ws, REQIVO_E_SHUTDOWN, REQIVO_PHASE_IPC, why);
+        wsession_finish(ws);
+    }
+}
+
 void wsession_drain(struct wsession_env *env)
 {
-    rqv_list_for_each_safe (node, next, &env->all) {
-        struct wsession *ws = RQV_LIST_OF(node, struct wsession, all_node);
-        ws->draining = true;
-        if (ws->state == WS_OPEN) {
-            wsession_fail(ws, REQIVO_E_SHUTDOWN, REQIVO_PHASE_BODY, "the daemon is shutting down");
-            begin_close(ws, RQV_WS_CLOSE_GOING_AWAY, "");
-            wsession_arm(ws);
-        } else if (ws->state != WS_CLOSING && ws->state != WS_LINGER) {
-            wsession_fail(ws, REQIVO_E_SHUTDOWN, REQIVO_PHASE_IPC, "the daemon is shutting down");
-            wsession_finish(ws);
-        }
-    }
+    rqv_list_for_each_safe (node, next, &env->all)
+        wsession_leave(RQV_LIST_OF(node, struct wsession, all_node), "the daemon is shutting down");
 }
 
 void wsession_env_done(struct wsession_env *env)

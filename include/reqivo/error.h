@@ -101,6 +101,7 @@ enum reqivo_sent {
     X(ACCESS_DENIED,    -10902, POLICY,           "the daemon refuses this user")                              \
     X(OPTION_DENIED,    -10903, POLICY,           "an option of the request is refused by the daemon's policy") \
     X(REDIRECT_DENIED,  -10904, POLICY,           "a redirect from https to http, or into a private network, is refused") \
+    X(RULE_DENIED,      -10905, POLICY,           "the request is refused by a rule of the daemon's policy")    \
     X(LIMIT_MEMORY,     -11001, LIMIT,            "the user's share of the daemon's memory is used up")        \
     X(LIMIT_REQUESTS,   -11002, LIMIT,            "too many requests are in flight")                           \
     X(LIMIT_PEERS,      -11003, LIMIT,            "too many programs are connected")                           \
@@ -110,6 +111,7 @@ enum reqivo_sent {
     X(LIMIT_CODING,     -11007, LIMIT,            "the decoded response is larger than its limits of size or ratio") \
     X(LIMIT_COOKIES,    -11008, LIMIT,            "the cookies of a session are over a limit") \
     X(OVERLOADED,       -11009, LIMIT,            "the daemon is overloaded, and the user holds much of it: try again later") \
+    X(LIMIT_RATE,       -11010, LIMIT,            "more requests a second than the user's policy allows") \
     X(CANCELED,         -11101, CANCELED,         "the request was canceled")                                 \
     X(REFUSED,          -11102, CANCELED,         "a hook of the program refused the request") \
     X(WEBSOCKET_HANDSHAKE, -11201, WEBSOCKET,     "the server's answer opens no WebSocket")                    \

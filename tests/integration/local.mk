@@ -42,13 +42,13 @@ tests_integration_driver_async_LDADD = libreqivo-client.la
 driver_scripts = tests/integration/test_async.py tests/integration/test_bombs.py tests/integration/test_cases.py tests/integration/test_control.py \
 	tests/integration/test_isolation.py \
 	tests/integration/test_kill_client.py tests/integration/test_kill_daemon.py tests/integration/test_limits.py tests/integration/test_overload.py tests/integration/test_hostile.py \
-	tests/integration/test_many.py tests/integration/test_nodaemon.py tests/integration/test_pools.py tests/integration/test_redirect.py \
+	tests/integration/test_many.py tests/integration/test_nodaemon.py tests/integration/test_policy.py tests/integration/test_pools.py tests/integration/test_redirect.py \
 	tests/integration/test_restart.py tests/integration/test_selfcheck.py tests/integration/test_service.py \
 	tests/integration/test_shares.py tests/integration/test_slow_reader.py tests/integration/test_uids.py \
 	tests/integration/test_wire_abuse.py tests/integration/test_zones.py
 dist_check_SCRIPTS += $(driver_scripts)
 TESTS += $(driver_scripts)
-EXTRA_DIST += tests/integration/cases.py tests/integration/drivers.py tests/integration/hop_cases.py tests/integration/odd_origin.py
+EXTRA_DIST += tests/integration/cases.py tests/integration/drivers.py tests/integration/hop_cases.py tests/integration/policy_cases.py tests/integration/odd_origin.py
 
 # Tables of cases in steps: sessions and hooks, pools and connections, helpers and errors.
 table_scripts = tests/integration/test_helpers.py tests/integration/test_pool.py tests/integration/test_session.py

@@ -249,7 +249,7 @@ void mini_env_ms(struct mini_env *env, unsigned ms)
 
 void mini_env_limits(struct mini_env *env)
 {
-    accounts_limits_from_conf(&env->accounts, &env->conf, 65536);
+    accounts_configure(&env->accounts, &env->conf, 65536);
 }
 
 void mini_env_open(struct mini_env *env)

@@ -83,6 +83,10 @@ tests_unit_test_http1_rules_SOURCES = tests/unit/test_http1_rules.c tests/lib/ht
 tests_unit_test_http1_rules_LDADD = $(http1_libs)
 
 # daemon/base
+check_PROGRAMS += tests/unit/test_conf_policy
+TESTS += tests/unit/test_conf_policy
+tests_unit_test_conf_policy_SOURCES = tests/unit/test_conf_policy.c tests/unit/unit.h
+tests_unit_test_conf_policy_LDADD = libreqivod.la $(CHECK_LIBS)
 check_PROGRAMS += tests/unit/test_account tests/unit/test_conf tests/unit/test_log tests/unit/test_loop \
 	tests/unit/test_worker
 TESTS += tests/unit/test_account tests/unit/test_conf tests/unit/test_log tests/unit/test_loop tests/unit/test_worker

@@ -176,7 +176,7 @@ START_TEST(rule_b9_3_a_lone_uid_has_its_documented_numbers)
     struct conf conf;
 
     conf_defaults(&conf);
-    accounts_limits_from_conf(&all, &conf, 65536);
+    accounts_configure(&all, &conf, 65536);
     ck_assert_int_eq(account_check(alice, ACCOUNT_MEMORY, 64u << 20), 0);
     ck_assert_int_eq(account_check(alice, ACCOUNT_REQUESTS, 8192), 0);
     ck_assert_int_eq(account_check(alice, ACCOUNT_PEERS, 4096), 0);
@@ -199,7 +199,7 @@ END_TEST
 
 static void limits_of(struct conf *conf, uint64_t nofile, size_t peers, size_t conns, bool as_asked)
 {
-    ck_assert_int_eq(accounts_limits_from_conf(&all, conf, nofile), as_asked);
+    ck_assert_int_eq(accounts_configure(&all, conf, nofile), as_asked);
     ck_assert_uint_eq(all.limit_all[ACCOUNT_PEERS], peers);
     ck_assert_uint_eq(all.limit_all[ACCOUNT_CONNS], conns);
 }

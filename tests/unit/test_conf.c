@@ -28,6 +28,7 @@ static void teardown(void)
 {
     char command[128];
 
+    conf_done(&conf);
     snprintf(command, sizeof(command), "rm -r '%s'", folder);
     ck_assert_int_eq(system(command), 0);
 }

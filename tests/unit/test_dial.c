@@ -356,7 +356,7 @@ START_TEST(slow_address_is_overtaken)
     ck_assert(rqv_addr_parse("127.0.0.1", 9, hole.port, &addrs[0]));
     ck_assert(rqv_addr_parse("127.0.0.1", 9, closed_port(), &addrs[1]));
     ck_assert(rqv_addr_parse("127.0.0.1", 9, server.port, &addrs[2]));
-    race_init(&race, env.loop, &env.conf, 1000);
+    race_init(&race, env.loop, &env.conf, env.account);
     loop_now_refresh(env.loop);
     from_us = loop_now_us(env.loop);
     race_start(&race, addrs, 3, on_raced, &raced);
@@ -383,7 +383,7 @@ START_TEST(families_take_turns)
 
     for (int i = 0; i < 5; i++)
         ck_assert(rqv_addr_parse(texts[i], strlen(texts[i]), 80, &addrs[i]));
-    race_init(&race, env.loop, &env.conf, 1000);
+    race_init(&race, env.loop, &env.conf, env.account);
     race_start(&race, addrs, 5, on_raced, &raced); /* documentation nets: all are refused */
     ck_assert(raced.done);
     for (int i = 0; i < 5; i++)

@@ -10,17 +10,26 @@
 #include <string.h>
 
 static struct conf conf;
+static struct account account;
+static char why[POLICY_WHY_MAX];
 
 static int check_as(uid_t uid, const char *text)
 {
-    const char *rule = NULL;
     struct rqv_addr addr;
     int rc;
 
+    account.uid = uid;
+    why[0] = '\0';
     ck_assert_msg(rqv_addr_parse(text, strlen(text), 80, &addr), "%s", text);
-    rc = policy_check_address(&conf, uid, &addr, &rule);
-    ck_assert_int_eq(rc != 0, rule != NULL);
+    rc = policy_check_address(&conf, &account, &addr, why);
+    ck_assert_int_eq(rc != 0, why[0] != '\0');
     return rc;
+}
+
+static uint32_t zones_of(uid_t uid)
+{
+    account.uid = uid;
+    return policy_zones(&conf, &account);
 }
 
 static int check(const char *text)
@@ -37,6 +46,7 @@ static void setup(void)
 {
     conf_defaults(&conf);
     conf.user_instance = false;
+    account.uid = 1000;
 }
 
 START_TEST(rule_b10_6_refused_always)
@@ -132,16 +142,54 @@ START_TEST(rule_b10_6_lists)
 }
 END_TEST
 
+/* Deny before allow, and the policy's own lists before those of all; both hold. */
+START_TEST(rule_b10_6_of_a_policy)
+{
+    struct rqv_net allow[1], deny[1];
+    struct policy policy = {.name = "web", .loopback = -1, .private_ranges = -1};
+
+    account.policy = &policy;
+    conf.private_open = false;
+    ck_assert_int_eq(check("10.0.0.1"), REQIVO_E_ADDRESS_DENIED);
+    ck_assert_str_eq(why, "address_policy.private refuses private addresses");
+    policy.private_ranges = 1;
+    ck_assert_int_eq(check("10.0.0.1"), 0);
+    conf.private_open = true;
+    policy.private_ranges = 0;
+    ck_assert_int_ne(check("10.0.0.1"), 0);
+    ck_assert_str_eq(why, "policy \"web\": private refuses private addresses");
+    policy.loopback = 1;
+    ck_assert_int_eq(check("127.0.0.1"), 0);
+    conf.loopback_uids[conf.loopback_uid_count++] = 33;
+    policy.loopback = 0;
+    ck_assert_int_ne(check_as(33, "127.0.0.1"), 0); /* the policy says it, so loopback_users does not */
+    add(allow, &policy.allow_addresses.count, "127.0.0.1");
+    add(deny, &policy.deny_addresses.count, "192.0.2.0/24");
+    policy.allow_addresses.at = allow;
+    policy.deny_addresses.at = deny;
+    ck_assert_int_eq(check("127.0.0.1"), 0);
+    ck_assert_int_eq(check("::ffff:127.0.0.1"), 0);
+    ck_assert_int_ne(check("127.0.0.2"), 0);
+    ck_assert_uint_ne(zones_of(1000) & 1u << RQV_ZONE_LOOPBACK, 0);
+    add(conf.allow, &conf.allow_count, "192.0.2.1");
+    ck_assert_int_ne(check("192.0.2.1"), 0);
+    ck_assert_str_eq(why, "refused by policy \"web\": deny_addresses[1]");
+    add(conf.deny, &conf.deny_count, "127.0.0.0/8");
+    ck_assert_int_ne(check("127.0.0.1"), 0);
+    ck_assert_str_eq(why, "refused by address_policy.deny[1]");
+    account.policy = NULL;
+}
+END_TEST
+
 START_TEST(rule_b10_6_own_addresses)
 {
     struct rqv_addr addr;
-    const char *rule = NULL;
 
     ck_assert(rqv_addr_parse("127.0.0.1", 9, 80, &addr));
     ck_assert(policy_address_is_own(&addr));
-    ck_assert_int_ne(policy_check_dial(&conf, 1000, &addr, &rule), 0);
+    ck_assert_int_ne(policy_check_dial(&conf, &account, &addr, why), 0);
     conf.user_instance = true;
-    ck_assert_int_eq(policy_check_dial(&conf, 1000, &addr, &rule), 0);
+    ck_assert_int_eq(policy_check_dial(&conf, &account, &addr, why), 0);
     conf.user_instance = false;
     ck_assert(rqv_addr_parse("198.51.100.7", 12, 80, &addr));
     ck_assert(!policy_address_is_own(&addr));
@@ -162,18 +210,16 @@ START_TEST(rule_b3_5_what_may_follow_a_public_address)
     add(conf.allow, &conf.allow_count, "10.0.0.0/8");
     add(conf.allow, &conf.allow_count, "169.254.169.254");
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        const char *rule = NULL;
         ck_assert_msg(rqv_addr_parse(refused[i], strlen(refused[i]), 80, &addr), "%s", refused[i]);
-        ck_assert_msg(policy_check_redirect(&conf, 1000, &addr, &rule) == REQIVO_E_REDIRECT_DENIED, "%s",
+        ck_assert_msg(policy_check_redirect(&conf, &account, &addr, why) == REQIVO_E_REDIRECT_DENIED, "%s",
                       refused[i]);
-        ck_assert_ptr_nonnull(strstr(rule, "redirect"));
+        ck_assert_ptr_nonnull(strstr(why, "redirect"));
     }
-    const char *rule = NULL;
     ck_assert(rqv_addr_parse("8.8.8.8", 7, 80, &addr));
-    ck_assert_int_eq(policy_check_redirect(&conf, 1000, &addr, &rule), 0);
+    ck_assert_int_eq(policy_check_redirect(&conf, &account, &addr, why), 0);
     add(conf.deny, &conf.deny_count, "8.8.8.0/24");
-    ck_assert_int_eq(policy_check_redirect(&conf, 1000, &addr, &rule), REQIVO_E_ADDRESS_DENIED);
-    ck_assert_uint_ne(policy_zones(&conf, 1000), POLICY_ZONES_REDIRECT);
+    ck_assert_int_eq(policy_check_redirect(&conf, &account, &addr, why), REQIVO_E_ADDRESS_DENIED);
+    ck_assert_uint_ne(zones_of(1000), POLICY_ZONES_REDIRECT);
 }
 END_TEST
 
@@ -181,15 +227,15 @@ START_TEST(zones_of_a_user)
 {
     uint32_t open = 1u << RQV_ZONE_PUBLIC | 1u << RQV_ZONE_PRIVATE;
 
-    ck_assert_uint_eq(policy_zones(&conf, 1000), open);
+    ck_assert_uint_eq(zones_of(1000), open);
     conf.loopback_uids[0] = 1000;
     conf.loopback_uid_count = 1;
-    ck_assert_uint_eq(policy_zones(&conf, 1000), open | 1u << RQV_ZONE_LOOPBACK);
-    ck_assert_uint_eq(policy_zones(&conf, 1001), open);
+    ck_assert_uint_eq(zones_of(1000), open | 1u << RQV_ZONE_LOOPBACK);
+    ck_assert_uint_eq(zones_of(1001), open);
     conf.private_open = false;
-    ck_assert_uint_eq(policy_zones(&conf, 1001), 1u << RQV_ZONE_PUBLIC);
+    ck_assert_uint_eq(zones_of(1001), 1u << RQV_ZONE_PUBLIC);
     add(conf.allow, &conf.allow_count, "169.254.1.0/24");
-    ck_assert_uint_eq(policy_zones(&conf, 1001), 1u << RQV_ZONE_PUBLIC | 1u << RQV_ZONE_LINK_LOCAL);
+    ck_assert_uint_eq(zones_of(1001), 1u << RQV_ZONE_PUBLIC | 1u << RQV_ZONE_LINK_LOCAL);
 }
 END_TEST
 
@@ -251,6 +297,7 @@ static Suite *suite(void)
     tcase_add_test(t, rule_b10_6_loopback);
     tcase_add_test(t, rule_b10_6_private);
     tcase_add_test(t, rule_b10_6_lists);
+    tcase_add_test(t, rule_b10_6_of_a_policy);
     tcase_add_test(t, rule_b10_6_own_addresses);
     tcase_add_test(t, rule_b3_5_what_may_follow_a_public_address);
     tcase_add_test(t, zones_of_a_user);

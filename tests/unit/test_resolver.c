@@ -201,7 +201,7 @@ END_TEST
 
 static bool cached_at(const char *name, uint64_t in_ms)
 {
-    struct resolver_key key = {.uid = 1000, .name_len = strlen(name)};
+    struct resolver_key key = {.account = 1000, .name_len = strlen(name)};
     struct resolver_answer answer;
 
     memcpy(key.name, name, key.name_len + 1);

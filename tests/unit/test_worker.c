@@ -70,7 +70,7 @@ static void done(struct worker_job *job)
 
 static void submit(struct test_job *t, uid_t uid, bool waits)
 {
-    *t = (struct test_job){.job = {.work = work, .done = done, .uid = uid}, .waits = waits};
+    *t = (struct test_job){.job = {.work = work, .done = done, .account = uid}, .waits = waits};
     ck_assert_int_eq(worker_submit(worker, &t->job), 0);
 }
 
@@ -177,7 +177,7 @@ START_TEST(rule_b10_5_queue_is_bounded_per_user)
     ck_assert_int_eq(worker_new(loop, 1, 2, &worker), 0);
     submit(&held, 1, true);
     submit(&waiting, 1, false);
-    over = (struct test_job){.job = {.work = work, .done = done, .uid = 1}};
+    over = (struct test_job){.job = {.work = work, .done = done, .account = 1}};
     ck_assert_int_eq(worker_submit(worker, &over.job), REQIVO_E_LIMIT_REQUESTS);
     submit(&other, 2, false);
     open_gate();
