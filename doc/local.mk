@@ -20,6 +20,10 @@ dist_man_MANS += \
 	doc/man/reqivod.8 \
 	doc/man/reqivod.conf.5
 
+# bash finds these by the name of the program.
+completiondir = $(datadir)/bash-completion/completions
+dist_completion_DATA = doc/completion/reqivo doc/completion/reqivoctl
+
 # Every name of a page's NAME section leads to it: `man reqivo_call` shows reqivo_submit(3).
 man_families = reqivo_client_fd reqivo_connection reqivo_error reqivo_helpers reqivo_open reqivo_pool reqivo_request \
 	reqivo_response reqivo_session reqivo_submit reqivo_websocket

@@ -26,6 +26,7 @@ FILES = {
     'lib/systemd/system/reqivod.service': 0o644, 'lib/systemd/system/reqivod.socket': 0o644, 'lib/sysusers.d/reqivo.conf': 0o644,
     'lib/systemd/system/reqivod-control.socket': 0o644, 'lib/systemd/user/reqivod-control.socket': 0o644,
     'lib/systemd/user/reqivod.service': 0o644, 'lib/systemd/user/reqivod.socket': 0o644,
+    'share/bash-completion/completions/reqivo': 0o644, 'share/bash-completion/completions/reqivoctl': 0o644,
     'share/doc/reqivo/LICENSE': 0o644,
     'share/man/man1/reqivo.1': 0o644, 'share/man/man1/reqivoctl.1': 0o644,
     'share/man/man5/reqivod.conf.5': 0o644, 'share/man/man8/reqivod.8': 0o644,
