@@ -4,7 +4,8 @@
 
 Synchronous and asynchronous programs of the library, `reqivo`, programs that are killed, paused readers, WebSockets and a hostile
 user, of several uids where this is root. In the first quarter the daemon is stopped and started under that load, again and again;
-then it lives to the end, and is reloaded where it can be. Every few seconds its memory, descriptors and accounts are noted. At the end
+then it lives to the end, and is reloaded where it can be. Every few seconds its memory, descriptors and accounts are noted; some
+times all programs go for a moment, and what it holds at rest is noted, too. At the end
 all programs go, all accounts must be back at nothing, and the slopes over its last life are printed and written to DIR/table.md.
 Exit code 1: something was not as it must be; the reasons are in the table.
 """
@@ -61,9 +62,15 @@ class Soak:
         self.over = False
         self.restarting = threading.Lock()
         self.counts, self.wrong = {}, []
+        self.may_go = threading.Event()
+        self.may_go.set()
+        self.busy = 0  # workers that are not at rest
+        self.lock = threading.Lock()
         self.lives = 0
-        self.samples = []
+        self.samples, self.rests = [], []
         self.open_up()
+        for kind in drivers.KINDS if self.root else ():
+            drivers.for_everybody(place, drivers.path(kind))  # before there are threads that would do it at once
 
     def open_up(self):
         if self.root:
@@ -177,19 +184,46 @@ class Soak:
             self.count(f'attacks: {kind}', n)
 
     def worker(self, number):
-        dice = random.Random(self.seed * 1000 + number)
+        try:
+            self.work(number, random.Random(self.seed * 1000 + number))
+        except Exception as error:  # a worker that is gone would make the rest look good
+            self.wrong.append(f'worker {number} ended: {type(error).__name__}: {error}')
+
+    def work(self, number, dice):
         while not self.over:
+            self.may_go.wait()
+            self.occupied(1)
             if number == 0 and self.root:
                 self.enemy(dice)
             elif dice.random() < 0.2:
                 self.command()
             else:
                 self.program(dice)
+            self.occupied(-1)
             time.sleep(dice.uniform(*PAUSE))
 
     # ---- the daemon ----
 
-    def sample(self, begin):
+    def occupied(self, n):
+        with self.lock:
+            self.busy += n
+
+    def rest(self, begin):
+        """All programs go for a moment: what the daemon holds then is what it keeps."""
+        self.may_go.clear()
+        try:
+            self.rt.poll('the programs have ended', lambda: self.busy == 0, 180)
+            self.rt.poll('the books are clear', self.clear, 60)
+            self.sample(begin, self.rests)
+        except self.rt.Failed as error:
+            self.wrong.append(f'at a rest: {error}')
+        self.may_go.set()
+
+    def clear(self):
+        books = self.drivers.gauge(self.daemon)
+        return books if [books[name] for name in ('all_requests', 'all_connections', 'pools')] == [0, 0, 0] else None
+
+    def sample(self, begin, into):
         try:
             books = self.drivers.gauge(self.daemon)
             row = {'seconds': time.monotonic() - begin, 'rss_kib': self.daemon.memory_kib(),
@@ -200,7 +234,7 @@ class Soak:
             if not self.daemon.process.running():
                 raise
             return  # it is stopping, or its status was refused
-        self.samples.append(row)
+        into.append(row)
 
     def restart(self):
         with self.restarting:
@@ -211,7 +245,7 @@ class Soak:
             if code != 0:
                 self.wrong.append(f'the daemon ended with {code}: {self.daemon.process.output()[-500:]}')
         self.count('restarts')
-        self.samples = []
+        self.samples, self.rests = [], []
 
     def reloads(self):
         """Whether this daemon knows how to; one that does not ends on SIGHUP."""
@@ -221,7 +255,7 @@ class Soak:
     def watch(self, minutes):
         begin = time.monotonic()
         end, calm = begin + 60 * minutes, begin + 15 * minutes
-        next_restart, next_reload = begin + 5, 0
+        next_restart, next_reload, next_rest = begin + 5, 0, calm
         can_reload = None
         while time.monotonic() < end:
             now = time.monotonic()
@@ -232,17 +266,17 @@ class Soak:
                 can_reload = self.reloads()
                 self.count('reloads', int(can_reload))
                 next_reload = now + max(10, 3 * minutes)
-            self.sample(begin)
+            if now >= next_rest:
+                self.rest(begin)
+                next_rest = time.monotonic() + 3 * minutes
+            self.sample(begin, self.samples)
             time.sleep(EVERY)
 
     def settle(self):
         """Everything goes; what is left in the books must be nothing."""
-        def clear():
-            books = self.drivers.gauge(self.daemon)
-            return books if [books[name] for name in ('all_requests', 'all_connections', 'pools')] == [0, 0, 0] else None
         self.odd.release.set()
         try:
-            books = self.rt.poll('the books are clear', clear, 60)
+            books = self.rt.poll('the books are clear', self.clear, 60)
         except self.rt.Failed as error:
             self.wrong.append(f'{error}: {self.drivers.gauge(self.daemon)}')
             books = self.drivers.gauge(self.daemon)
@@ -252,6 +286,16 @@ class Soak:
         return books
 
 
+def figures(title, rows, steady):
+    if len(steady) < 2:
+        return
+    yield f'| {title} | at first | most | at the end | slope an hour |'
+    yield '| --- | ---: | ---: | ---: | ---: |'
+    for column in COLUMNS[1:]:
+        yield f'| {column} | {rows[0][column]} | {max(row[column] for row in rows)} | {rows[-1][column]} | {slope(steady, column):+.1f} |'
+    yield ''
+
+
 def table(soak, minutes, books):
     rows = soak.samples
     warm = rows[len(rows) // 2:]
@@ -259,11 +303,8 @@ def table(soak, minutes, books):
     yield ''
     yield 'What was done: ' + ', '.join(f'{n} {what}' for what, n in sorted(soak.counts.items())) + '.'
     yield ''
-    yield f'| figure | at first | most | at the end | slope an hour, over the last {len(warm) * EVERY} s or so under load |'
-    yield '| --- | ---: | ---: | ---: | ---: |'
-    for column in COLUMNS[1:] if len(warm) > 1 else ():
-        yield f'| {column} | {rows[0][column]} | {max(row[column] for row in rows)} | {rows[-1][column]} | {slope(warm, column):+.1f} |'
-    yield ''
+    yield from figures(f'under load, {len(rows)} samples; the slope is that of the last half', rows, warm)
+    yield from figures(f'at rest, {len(soak.rests)} times; the slope is that of all but the first', soak.rests, soak.rests[1:])
     yield (f'When all had gone: {books["all_programs"]} programs, {books["all_requests"]} requests, {books["all_connections"]} connections, '
            f'{books["pools"]} pools, {books["all_memory"]} bytes; {soak.daemon.memory_kib()} KiB RSS'
            + (f', {soak.daemon.fds()} descriptors' if soak.root else '') + f'; overload: {books["overload"]}; '
@@ -291,6 +332,7 @@ def main():
             worker.start()
         soak.watch(args.minutes)
         soak.over = True
+        soak.may_go.set()
         for worker in workers:
             worker.join(180)
         books = soak.settle()
