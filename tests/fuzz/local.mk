@@ -86,3 +86,10 @@ tests_fuzz_fuzz_redirect_SOURCES = tests/fuzz/fuzz_redirect.c
 tests_fuzz_fuzz_redirect_LDADD = libhttp1.la libproto.la libcommon.la
 tests_fuzz_fuzz_redirect_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_rule
+tests_fuzz_fuzz_rule_SOURCES = tests/fuzz/fuzz_rule.c
+tests_fuzz_fuzz_rule_LDADD = libproto.la libcommon.la
+tests_fuzz_fuzz_rule_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
