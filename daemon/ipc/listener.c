@@ -5,6 +5,7 @@
 #include "daemon/base/log.h"
 #include "daemon/ipc/ipc.h"
 #include "daemon/ipc/peer.h"
+#include "daemon/ipc/report.h"
 
 #include <reqivo/error.h>
 
@@ -184,6 +185,13 @@ static int check_silent(struct listener *listener, uid_t uid)
     return rc;
 }
 
+static void turn_away(struct listener *listener, int fd, const struct ucred *cred, int code,
+                      const char *detail)
+{
+    report_turned_away(listener, cred, code, detail);
+    refuse(listener->ipc, fd, code, detail);
+}
+
 static void welcome(struct listener *listener, int fd)
 {
     struct ipc *ipc = listener->ipc;
@@ -193,25 +201,20 @@ static void welcome(struct listener *listener, int fd)
 
     fds_accepted(&ipc->fds, fd);
     /* Not to know who it is, is a refusal: security.md B9-1. */
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || len != sizeof cred) {
-        log_warning("a connection was refused: its user is not known: %s", strerror(errno));
-        refuse(ipc, fd, REQIVO_E_ACCESS_DENIED, "the kernel does not tell which user this is");
-        return;
-    }
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || len != sizeof cred)
+        cred = (struct ucred){.uid = (uid_t)-1, .gid = (gid_t)-1};
     if (cred.uid == ipc->overflow_uid || cred.uid == (uid_t)-1) {
-        log_warning("a connection was refused: its uid %u stands for all users that cannot be told apart",
-                    cred.uid);
-        refuse(ipc, fd, REQIVO_E_ACCESS_DENIED, "the kernel does not tell which user this is");
+        turn_away(listener, fd, &cred, REQIVO_E_ACCESS_DENIED, "the kernel does not tell which user this is");
         return;
     }
     int rc = check_silent(listener, cred.uid);
     if (rc < 0) {
-        refuse(ipc, fd, rc, "too many connections of this user have not said HELLO");
+        turn_away(listener, fd, &cred, rc, "too many connections of this user have not said HELLO");
         return;
     }
     rc = peer_new(listener, fd, cred.uid, cred.pid, &peer);
     if (rc < 0) {
-        refuse(ipc, fd, rc, rqv_err_text(rc));
+        turn_away(listener, fd, &cred, rc, rqv_err_text(rc));
         return;
     }
     ipc_arm_hello(ipc);

@@ -22,7 +22,8 @@ struct listener {
     struct loop_timer pause; /* after EMFILE and its like */
     unsigned fresh;          /* peers that have not had a turn yet */
     bool control;
-    bool activated; /* the socket is the service manager's: it stays when we go */
+    bool activated;        /* the socket is the service manager's: it stays when we go */
+    struct log_rate noise; /* about connections of nobody in particular */
     char path[108];
 };
 

@@ -54,6 +54,32 @@ static enum log_id event_of(int code)
     }
 }
 
+/* Those whom the kernel does not tell apart have one rate together, and no account is made for them. */
+void report_turned_away(struct listener *listener, const struct ucred *cred, int code, const char *detail)
+{
+    enum log_id event = event_of(code);
+    struct account *account = NULL;
+    struct log_rate *rate = &listener->noise;
+    struct log_fields fields;
+
+    if (event == LOG_ID_NONE)
+        return;
+    if (event == LOG_ID_LIMIT && account_get(listener->accounts, cred->uid, &account) == 0)
+        rate = &account->noise;
+    if (log_rate_pass(rate, cred->uid, loop_now_us(listener->ipc->use.loop))) {
+        log_fields_init(&fields);
+        log_field(&fields, "UID", "%u", (unsigned)cred->uid);
+        log_field(&fields, "PID", "%d", (int)cred->pid);
+        log_field(&fields, "ERROR", "%s", rqv_err_name(code));
+        log_field(&fields, "REASON", "%s", detail);
+        log_event(LOG_LEVEL_NOTICE, event, &fields, "%s: a connection (uid %u, pid %d): %s: %s",
+                  event == LOG_ID_LIMIT ? "limit" : "refused", (unsigned)cred->uid, (int)cred->pid,
+                  rqv_err_name(code), detail);
+    }
+    if (account)
+        account_release(&account);
+}
+
 void report_failure(struct peer *peer, uint64_t id, const struct rqv_done *done)
 {
     struct log_fields fields;

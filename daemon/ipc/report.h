@@ -9,6 +9,10 @@
 
 #include "daemon/ipc/peer.h"
 
+#include <sys/socket.h>
+
+/* A connection that is not taken: by policy, or at a limit. */
+void report_turned_away(struct listener *listener, const struct ucred *cred, int code, const char *detail);
 /* A frame that may not be: whatever the rate is, the peer is closed after it. */
 void report_violation(struct peer *peer, const char *why);
 /* An id has ended with a code: what policy refused, or a limit of the user's, is an event. */

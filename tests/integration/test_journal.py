@@ -138,6 +138,24 @@ def limited(place, journal, ids, origin):
     rt.equal(daemon.stop(), 0, 'exit code')
 
 
+def turned_away(place, journal, ids, origin):
+    """Connections that are not taken, again and again."""
+    daemon = Logged(place, conf=CONF + 'limits {\n    peers_uid = 1\n    peers_total = 1\n}\n')
+    driver = drivers.Driver(place, 'sync', daemon.socket)
+    # who asked whether the socket answers may still be counted
+    rt.poll('a program is in', lambda: driver.ask('a', 'GET', origin.url('/echo'))['error'] == '')
+    journal.forget()
+    for _ in range(30):
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(daemon.socket)
+            rt.contains(sock.recv(4096), b'too many programs', 'what is said to it')
+    entry = journal.wait('LIMIT', MESSAGE_ID=ids['LIMIT'])
+    rt.equal((entry['REQIVO_UID'], entry['REQIVO_PID'], entry['REQIVO_ERROR']), (str(os.getuid()), str(os.getpid()), 'E_LIMIT_PEERS'))
+    count = len(journal.entries(MESSAGE_ID=ids['LIMIT']))
+    assert 0 < count < 30, f'{count} lines of 30'
+    driver.stop()
+
+
 def accessed(place, journal, ids, origin):
     """The access log's line is an entry with its fields; the message is for people."""
     daemon = Logged(place, conf=CONF + 'log {\n    access = all\n}\n')
@@ -192,6 +210,7 @@ def main():
         tap.case('a program that violates the protocol', violation, place, journal, ids, daemon)
         tap.case('what the policy refuses', refused, place, journal, ids, daemon)
         tap.case('rule_b9_15: a limit that is reached, at a rate', limited, place, journal, ids, origin)
+        tap.case('rule_b9_15: connections that are not taken, at a rate', turned_away, place, journal, ids, origin)
         tap.case('the access log', accessed, place, journal, ids, origin)
     return tap.done()
 
