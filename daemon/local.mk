@@ -8,6 +8,7 @@ libreqivod_la_SOURCES = \
 	daemon/selfcheck.c daemon/selfcheck.h \
 	daemon/base/account.c daemon/base/account.h daemon/base/account_policy.c \
 	daemon/base/conf.c daemon/base/conf.h \
+	daemon/base/conf_change.c daemon/base/conf_change.h \
 	daemon/base/histogram.h \
 	daemon/base/conf_policy.c daemon/base/conf_policy.h \
 	daemon/base/conf_scan.c daemon/base/conf_scan.h \
@@ -27,7 +28,8 @@ libreqivod_la_LIBADD = libhttp1.la libws.la libcoding.la libproto.la libcommon.l
 
 sbin_PROGRAMS += reqivod
 reqivod_CPPFLAGS = $(libreqivod_la_CPPFLAGS)
-reqivod_SOURCES = daemon/explain.c daemon/explain.h daemon/main.c daemon/options.c daemon/options.h
+reqivod_SOURCES = daemon/explain.c daemon/explain.h daemon/main.c daemon/options.c daemon/options.h \
+	daemon/reload.c daemon/reload.h
 reqivod_LDADD = libreqivod.la
 
 # daemon/upstream, daemon/work, daemon/ipc
@@ -36,6 +38,7 @@ libreqivod_la_SOURCES += \
 	daemon/upstream/key.c daemon/upstream/key.h daemon/upstream/key_encode.h \
 	daemon/upstream/origins.c daemon/upstream/origins.h \
 	daemon/upstream/pool.c daemon/upstream/pool.h daemon/upstream/pool_asked.c daemon/upstream/pool_internal.h \
+	daemon/upstream/pool_stale.c \
 	daemon/upstream/waitq.c daemon/upstream/waitq.h \
 	daemon/work/exchange.c daemon/work/exchange.h \
 	daemon/work/exchange_events.c daemon/work/exchange_internal.h \

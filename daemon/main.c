@@ -2,8 +2,8 @@
 /*
  * main - owns struct daemon: makes the parts in order, runs the loop, and ends them in the opposite order.
  *
- *   options ─> settings ─> start_steps[] ─> READY=1 ─> loop_run ─(TERM, INT, HUP)─> drain ─> loop_stop
- *     ─> stop in reverse
+ *   options ─> settings ─> start_steps[] ─> READY=1 ─> loop_run ─(TERM, INT)─> drain ─> loop_stop
+ *     ─> stop in reverse                                    '─(HUP)─> reload.c
  *
  * Exit status: 0; the codes of sysexits.h that reqivod(8) lists.
  */
@@ -19,6 +19,7 @@
 #include "daemon/net/dial.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
+#include "daemon/reload.h"
 #include "daemon/selfcheck.h"
 #include "daemon/upstream/origins.h"
 #include "daemon/work/exchange.h"
@@ -46,7 +47,8 @@ struct daemon {
     struct loop *loop;
     struct accounts accounts;
     struct loop_signal on_term, on_int, on_hup;
-    bool hup_ignored; /* by whoever started us, such as nohup(1) */
+    bool hup_ignored;  /* by whoever started us, such as nohup(1) */
+    bool has_terminal; /* it was started from one: its end is ours, too */
     struct notify notify;
     struct worker *trusts; /* parses certificates */
     struct queue_pool queues;
@@ -54,6 +56,8 @@ struct daemon {
     struct origins origins;
     struct exchange_env exchanges;
     struct wsession_env wsessions;
+    struct reload reload;
+    struct ipc_asker hangup; /* of SIGHUP, while its reload lasts */
     struct ipc ipc;
 };
 
@@ -313,6 +317,37 @@ static void exchanges_stop(struct daemon *daemon)
     daemon->exchanges.suffixes = NULL;
 }
 
+static int reload_start(struct daemon *daemon)
+{
+    struct reload_parts parts = {
+        .loop = daemon->loop,
+        .options = &daemon->options,
+        .conf = &daemon->conf,
+        .accounts = &daemon->accounts,
+        .tls = daemon->net.tls,
+        .origins = &daemon->origins,
+        .wsessions = &daemon->wsessions,
+        .notify = &daemon->notify,
+        .ipc = &daemon->ipc,
+        .nofile = daemon->nofile,
+    };
+
+    reload_init(&daemon->reload, &parts);
+    return 0;
+}
+
+static void reload_stop(struct daemon *daemon)
+{
+    reload_done(&daemon->reload);
+}
+
+static void reload_for_ipc(void *owner, struct ipc_asker *asker)
+{
+    struct daemon *daemon = owner;
+
+    reload_ask(&daemon->reload, asker);
+}
+
 /* ---- the socket ---- */
 
 static int ipc_exit_status(int rc)
@@ -352,6 +387,7 @@ static int socket_start(struct daemon *daemon)
         .origins = &daemon->origins,
         .tls = daemon->net.tls,
         .hash_key = {daemon->hash_key[0], daemon->hash_key[1]},
+        .reload = reload_for_ipc,
         .drain = on_drain_asked,
         .daemon = daemon,
     };
@@ -385,19 +421,57 @@ static void on_stop_signal(void *owner)
     notify_stopping(&daemon->notify, daemon->conf.drain_ms);
 }
 
-/* A terminal that closes may send it more than once, and nobody there asks for haste. */
+/* Of the terminal that controls this process. */
+static bool terminal_is_there(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0)
+        return errno != ENXIO && errno != EIO && errno != ENOENT;
+    close(fd);
+    return true;
+}
+
+/* The kernel's signal for a terminal that closes is a service's signal for a reload. Who was started from a
+ * terminal ends with it; a terminal that closes may send it more than once, and nobody there asks for haste.
+ */
+static bool hung_up(struct daemon *daemon)
+{
+    if (!daemon->has_terminal || terminal_is_there())
+        return false;
+    log_notice("stop: the terminal is gone");
+    on_stop_signal(daemon);
+    return true;
+}
+
+/* The leader of a session that ends sends the signal before it gives the terminal up, so it is looked at once
+ * more. */
+static void on_reloaded(struct ipc_asker *asker, int code, const char *text)
+{
+    struct daemon *daemon = RQV_LIST_OF(asker, struct daemon, hangup);
+
+    (void)code; /* the log has it */
+    (void)text;
+    if (!daemon->ipc.draining)
+        (void)hung_up(daemon);
+}
+
 static void on_hangup(void *owner)
 {
     struct daemon *daemon = owner;
 
-    if (!daemon->ipc.draining)
-        on_stop_signal(daemon);
+    if (daemon->ipc.draining || hung_up(daemon))
+        return;
+    reload_ask(&daemon->reload, rqv_list_empty(&daemon->hangup.node) ? &daemon->hangup : NULL);
 }
 
 static int signals_start(struct daemon *daemon)
 {
     struct sigaction hup;
 
+    daemon->has_terminal = terminal_is_there();
+    rqv_list_init(&daemon->hangup.node);
+    daemon->hangup.told = on_reloaded;
     daemon->hup_ignored = sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler == SIG_IGN;
     loop_signal_start(&daemon->on_term, daemon->loop, SIGTERM, on_stop_signal, daemon);
     loop_signal_start(&daemon->on_int, daemon->loop, SIGINT, on_stop_signal, daemon);
@@ -418,10 +492,12 @@ static void status_line(void *owner, char *text, size_t size)
 {
     struct daemon *daemon = owner;
     const size_t *used = daemon->accounts.used;
+    const char *trouble = daemon->reload.trouble;
 
-    snprintf(text, size, "%s %s: %zu programs, %zu requests, %zu connections",
+    snprintf(text, size, "%s %s: %zu programs, %zu requests, %zu connections%s%s",
              daemon->ipc.draining ? "Draining" : "Ready on", daemon->ipc.data.path, used[ACCOUNT_PEERS],
-             used[ACCOUNT_REQUESTS], used[ACCOUNT_CONNS]);
+             used[ACCOUNT_REQUESTS], used[ACCOUNT_CONNS],
+             *trouble ? "; the last reload changed nothing: " : "", trouble);
 }
 
 static int notify_begin(struct daemon *daemon)
@@ -481,6 +557,8 @@ static const struct start_step start_steps[] = {
     {"origins", origins_start, origins_stop},
     /* before the peers whose requests they are */
     {"exchanges", exchanges_start, exchanges_stop},
+    /* before the programs that may ask for one */
+    {"reload", reload_start, reload_stop},
     /* as late as can be: from here on programs connect */
     {"socket", socket_start, socket_stop},
     /* last but one: until now the start counts against TimeoutStartSec only */
@@ -534,6 +612,7 @@ static int run_verb(struct daemon *daemon)
         options_print_version(stdout);
         return EX_OK;
     }
+    options_settle(&daemon->options);
     if (options_make_conf(&daemon->options, &daemon->conf, stderr) < 0)
         return EX_CONFIG;
     if (daemon->options.explain)

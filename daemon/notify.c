@@ -60,7 +60,8 @@ void notify_stop(struct notify *notify)
 
 void notify_ready(struct notify *notify)
 {
-    tell(notify, "READY=1");
+    if (!notify->stopping)
+        tell(notify, "READY=1");
 }
 
 /* With the time, as later service managers want it (Type=notify-reload). */
@@ -69,6 +70,8 @@ void notify_reloading(struct notify *notify)
     struct timespec now;
     char state[64];
 
+    if (notify->stopping)
+        return;
     clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
              (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
@@ -80,6 +83,7 @@ void notify_stopping(struct notify *notify, uint32_t at_most_ms)
 {
     char state[64];
 
+    notify->stopping = true;
     snprintf(state, sizeof state, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64,
              (uint64_t)at_most_ms * 1000 + STOP_SLACK_US);
     tell(notify, state);

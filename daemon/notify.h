@@ -29,7 +29,8 @@ struct notify {
     uint64_t every_us;
     notify_status_fn status;
     void *owner;
-    char told[256]; /* the last line of status */
+    bool stopping;
+    char told[640]; /* the last line of status */
 };
 
 void notify_start(struct notify *notify, struct loop *loop, notify_status_fn status, void *owner);

@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <idn2.h>
 #include <libpsl.h>
-#include <limits.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,8 +158,8 @@ static const char *user_runtime_dir(void)
     return geteuid() != 0 && dir && dir[0] == '/' ? dir : NULL;
 }
 
-/* false when there is no such path, or it is too long to be one. */
-static bool default_config(bool on_demand, char *path, size_t size)
+/* Empty when there is no such path, or it is too long to be one. */
+static void default_config(bool on_demand, char *path, size_t size)
 {
     const char *dir = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     int n = -1;
@@ -171,39 +170,49 @@ static bool default_config(bool on_demand, char *path, size_t size)
         n = snprintf(path, size, "%s/reqivo/reqivod.conf", dir);
     else if (home && home[0] == '/')
         n = snprintf(path, size, "%s/.config/reqivo/reqivod.conf", home);
-    return n > 0 && (size_t)n < size;
+    if (n < 0 || (size_t)n >= size)
+        path[0] = '\0';
+}
+
+void options_settle(struct options *options)
+{
+    const char *runtime = user_runtime_dir();
+    size_t size = sizeof(options->own_socket);
+    int n = 0;
+
+    default_config(options->on_demand, options->default_file, sizeof(options->default_file));
+    options->file = options->config ? options->config : options->default_file;
+    if (!options->file[0])
+        options->file = NULL;
+    options->file_needed = options->file && (options->config || access(options->file, F_OK) == 0);
+    if (runtime)
+        n = snprintf(options->own_socket, size, "%s/reqivo/reqivo.sock", runtime);
+    if (n <= 0 || (size_t)n >= size)
+        options->own_socket[0] = '\0';
 }
 
 static int load_file(const struct options *options, struct conf *conf, FILE *errors)
 {
-    char path[PATH_MAX];
-    const char *file = options->config;
     int rc;
 
-    if (!file && !default_config(options->on_demand, path, sizeof(path)))
+    if (!options->file)
         return 0;
-    rc = conf_load(conf, file ? file : path, errors);
-    if (!file && rc == -ENOENT)
+    rc = conf_load(conf, options->file, errors);
+    if (rc == -ENOENT && !options->file_needed)
         return 0;
     if (rc < 0 && rc != -EINVAL)
-        fprintf(errors, "%s: cannot be read: %s\n", file ? file : path, strerror(-rc));
+        fprintf(errors, "%s: cannot be read: %s\n", options->file, strerror(-rc));
     return rc;
 }
 
 static void settle_socket(const struct options *options, const char *default_socket, struct conf *conf)
 {
     static const char rundir[] = REQIVO_RUNDIR "/";
-    const char *runtime = user_runtime_dir();
-    char own[sizeof(conf->socket)];
-    int n;
 
-    if (options->socket) {
+    if (options->socket)
         snprintf(conf->socket, sizeof(conf->socket), "%s", options->socket);
-    } else if (runtime && strcmp(conf->socket, default_socket) == 0) {
-        n = snprintf(own, sizeof(own), "%s/reqivo/reqivo.sock", runtime);
-        if (n > 0 && (size_t)n < sizeof(own))
-            memcpy(conf->socket, own, sizeof(own));
-    }
+    else if (options->own_socket[0] && strcmp(conf->socket, default_socket) == 0)
+        memcpy(conf->socket, options->own_socket, sizeof(conf->socket));
     conf->user_instance = !options->system && strncmp(conf->socket, rundir, sizeof(rundir) - 1) != 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "daemon/base/conf.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -19,6 +20,11 @@ struct options {
     const char *explain;
     bool system;    /* the system service, wherever it listens, with all of its self-checks */
     bool on_demand; /* libreqivo-client has started us */
+    /* options_settle() */
+    const char *file; /* the configuration; NULL when there is none to look for */
+    char default_file[PATH_MAX];
+    bool file_needed;                                    /* it must be there */
+    char own_socket[sizeof(((struct conf *)0)->socket)]; /* of this user; "" */
 };
 
 /* 0, or -EINVAL with one line that says what is wrong written to `errors`. */
@@ -27,10 +33,14 @@ int options_parse(int argc, char *const argv[], struct options *ret_options, FIL
 void options_print_help(FILE *out);
 void options_print_version(FILE *out); /* "reqivod X", then one line a library: as linked now, not as built */
 
+/* Takes from the environment what it decides: the file of --config, which must exist, else the instance's own
+ * if there is one; and the user's own socket. Once, at start. A file that is there now has to be there at
+ * each reload as well. */
+void options_settle(struct options *options);
+
 /*
- * The settings of this run: defaults, then the file, then the command line. The file is the one of --config,
- * which must exist, else the instance's own if there is one. 0; -EINVAL (errors written); -errno when a file
- * that must be there cannot be read (a line is written).
+ * The settings of this run: defaults, then the file, then the command line. 0; -EINVAL (errors written);
+ * -errno when a file that must be there cannot be read (a line is written). Any thread, one at a time.
  */
 int options_make_conf(const struct options *options, struct conf *ret_conf, FILE *errors);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conf_table - every setting: its section, name, kind, bounds and default, and the text of values both ways.
- * Only conf.c and the tests include this.
+ * Only conf.c, conf_change.c and the tests include this.
  */
 #ifndef DAEMON_BASE_CONF_TABLE_H
 #define DAEMON_BASE_CONF_TABLE_H

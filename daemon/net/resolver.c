@@ -198,6 +198,7 @@ static void cache_answer(struct resolver_lookup *lookup, const struct resolver_a
     }
     if (!keep_us)
         return;
+    resolver->cache.max = resolver->conf->dns_entries; /* a reload may have changed it */
     resolver_cache_put(&resolver->cache, &lookup->key, loop_now_us(resolver->loop) + keep_us, answer);
     if (resolver->sweep.at_us == UINT64_MAX)
         loop_timer_at(&resolver->sweep, loop_now_us(resolver->loop) + SWEEP_US);

@@ -79,7 +79,8 @@ void resolver_cache_put(struct resolver_cache *cache, const struct resolver_key 
         entry_drop(cache, entry);
     if (cache->max == 0)
         return;
-    if (rqv_map_count(&cache->map) >= cache->max)
+    for (int i = 0; i < 2 && rqv_map_count(&cache->map) >= cache->max;
+         i++) /* two: it shrinks to a lower max */
         entry_drop(cache, RQV_LIST_OF(rqv_list_first(&cache->lru), struct cache_entry, lru_node));
     entry = malloc(offsetof(struct cache_entry, answer) + answer_size(answer));
     if (!entry)

@@ -146,6 +146,8 @@ void tls_conn_store(struct tls_conn *conn, SSL_SESSION *session)
 {
     struct tls_ticket_info info = {conn->account, conn->verified_ms, conn->certs_charged};
 
+    if (conn->generation != conn->tls->generation) /* of certificates that are no longer trusted */
+        return;
     tickets_store(&conn->tls->tickets, tls_conn_key(conn), session, &info, loop_boot_ms(conn->tls->loop));
 }
 
@@ -186,6 +188,7 @@ static SSL_CTX *ctx_new(void)
 
 int tls_new(const struct tls_setup *setup, struct tls **ret_tls, struct rqv_err *err)
 {
+    struct tls_roots *roots = NULL;
     struct tls *tls;
     int rc;
 
@@ -195,7 +198,6 @@ int tls_new(const struct tls_setup *setup, struct tls **ret_tls, struct rqv_err 
         return rqv_err_set(err, -ENOMEM, REQIVO_PHASE_NONE, "out of memory");
     tls->loop = setup->loop;
     tls->worker = setup->worker;
-    tls->generation = 1;
     rqv_map_init(&tls->trusts, setup->hash_key);
     tickets_init(&tls->tickets, setup->hash_key);
     rqv_list_init(&tls->loads);
@@ -204,9 +206,11 @@ int tls_new(const struct tls_setup *setup, struct tls **ret_tls, struct rqv_err 
     if (!tls->ctx || !tls->bio)
         rc = rqv_err_set(err, REQIVO_E_INTERNAL, REQIVO_PHASE_NONE, "OpenSSL cannot be set up");
     else
-        rc = trust_system_load(tls, setup->ca_file, err);
+        rc = tls_roots_read(setup->ca_file, &roots, err);
+    if (rc == 0)
+        rc = tls_roots_use(tls, &roots, err);
     ERR_clear_error();
-    if (rc) {
+    if (rc < 0) {
         tls_free(tls);
         return rc;
     }
@@ -253,6 +257,7 @@ static struct tls_conn *conn_new(struct tls *tls, const struct tls_params *param
         return NULL;
     conn->tls = tls;
     conn->account = params->account;
+    conn->generation = tls->generation;
     conn->verify = params->verify;
     conn->host_is_addr = params->host_is_addr;
     conn->verified_ms = loop_boot_ms(tls->loop);

@@ -40,6 +40,16 @@ void tls_free(struct tls *tls); /* after worker_free(), and after the last SSL a
 
 struct trust *tls_system_trust(struct tls *tls); /* borrowed */
 uint64_t tls_trust_generation(const struct tls *tls);
+
+/* What a file of CA certificates holds, read and parsed; "" is the distribution's bundle. Any thread, once
+ * there is a struct tls. 0, or a code with err filled. */
+struct tls_roots;
+int tls_roots_read(const char *ca_file, struct tls_roots **ret_roots, struct rqv_err *err);
+void tls_roots_free(struct tls_roots *roots);
+/* Puts it in the place of the system's trust (takes it). Another content moves the generation, and all
+ * tickets go; the same changes nothing. 1, 0; negative with err filled: it stays as it was, since nothing
+ * would be trusted any more, or out of memory. */
+int tls_roots_use(struct tls *tls, struct tls_roots **roots, struct rqv_err *err);
 struct trust *trust_ref(struct trust *trust);
 void trust_unref(struct trust **trust);
 const uint8_t *trust_hash(const struct trust *trust); /* 32 bytes: SHA-256 of the content */

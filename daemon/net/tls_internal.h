@@ -66,7 +66,6 @@ struct trust {
  * Any thread. */
 int trust_parse(struct rqv_str pem, bool user, X509_STORE **ret_store, char *detail, size_t size);
 void trust_loads_end(struct tls *tls); /* frees what still waits for delivery; the worker is gone by then */
-int trust_system_load(struct tls *tls, const char *ca_file, struct rqv_err *err);
 
 /* ---- what a server shows ---- */
 
@@ -126,6 +125,7 @@ struct tls_conn {
     struct rqv_addr addr;        /* when host_is_addr */
     uint64_t verified_ms;        /* when the certificate was last seen in a handshake */
     uint64_t ticket_verified_ms; /* that of the ticket offered */
+    uint64_t generation;         /* of the system's trust, when it was made */
     SSL_SESSION *held;           /* came before the check (TLS 1.2) */
     unsigned key_updates;        /* and other messages after the handshake */
     unsigned tickets;

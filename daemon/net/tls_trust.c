@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tls_trust - sets of trusted certificates: the system's, read once at start, and those of users, parsed on a
- * thread and shared by user and content.
+ * tls_trust - sets of trusted certificates: the system's, read at start and at each reload, and those of
+ * users, parsed on a thread and shared by user and content.
  *
  *   trust_load:  start --known content-------------> task --> fn
  *                     |--job on a thread --> done ----------> fn
@@ -201,16 +201,26 @@ static int read_file(const char *path, struct rqv_buf *buf)
     return rc;
 }
 
+struct tls_roots {
+    X509_STORE *store;
+    uint8_t id[TRUST_ID];
+    char missing[TRUST_DETAIL]; /* why nothing is trusted; else "" */
+};
+
+void tls_roots_free(struct tls_roots *roots)
+{
+    if (!roots)
+        return;
+    X509_STORE_free(roots->store);
+    free(roots);
+}
+
 /* A file that the configuration names must be good; the distribution's may be missing, and then nothing is
  * trusted. */
-int trust_system_load(struct tls *tls, const char *ca_file, struct rqv_err *err)
+static int roots_fill(struct tls_roots *roots, const char *path, bool named, struct rqv_err *err)
 {
-    bool named = ca_file && *ca_file;
-    const char *path = named ? ca_file : TRUST_SYSTEM_FILE;
     char detail[TRUST_DETAIL] = "";
-    X509_STORE *store = NULL;
     struct rqv_buf pem;
-    uint8_t id[TRUST_ID];
     int rc;
 
     rqv_buf_init(&pem, TRUST_SYSTEM_MAX);
@@ -219,28 +229,70 @@ int trust_system_load(struct tls *tls, const char *ca_file, struct rqv_err *err)
         snprintf(detail, sizeof(detail), "%s",
                  rc == REQIVO_E_TRUST ? "it is no regular file" : rqv_err_text(rc));
     else
-        rc = trust_parse(content_of(&pem), named, &store, detail, sizeof(detail));
+        rc = trust_parse(content_of(&pem), named, &roots->store, detail, sizeof(detail));
     if (rc == 0 && rqv_buf_len(&pem) == 0)
         snprintf(detail, sizeof(detail), "the file is empty");
     if (rc && !named) {
         rqv_buf_consume(&pem, rqv_buf_len(&pem));
-        store = X509_STORE_new();
-        rc = 0;
+        roots->store = X509_STORE_new();
+        rc = roots->store ? 0 : -ENOMEM;
     }
-    if (detail[0] && !named)
-        log_warning("%s: %s: no certificate is trusted, all https requests that verify will fail", path,
-                    detail);
-    trust_id(id, 0, &pem);
+    if (!named)
+        memcpy(roots->missing, detail, sizeof(detail));
+    trust_id(roots->id, 0, &pem);
     rqv_buf_done(&pem);
     if (rc)
-        return rqv_err_set(err, REQIVO_E_TRUST, REQIVO_PHASE_NONE, "%s: %s", path, detail);
-    if (store)
-        X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST);
-    tls->system = store ? trust_make(tls, store, id) : NULL;
-    if (tls->system)
+        return rqv_err_set(err, rc == -ENOMEM ? rc : REQIVO_E_TRUST, REQIVO_PHASE_NONE, "%s: %s", path,
+                           detail);
+    X509_STORE_set_flags(roots->store, X509_V_FLAG_TRUSTED_FIRST);
+    return 0;
+}
+
+int tls_roots_read(const char *ca_file, struct tls_roots **ret_roots, struct rqv_err *err)
+{
+    bool named = ca_file && *ca_file;
+    struct tls_roots *roots = calloc(1, sizeof(*roots));
+    int rc;
+
+    if (!roots)
+        return rqv_err_set(err, -ENOMEM, REQIVO_PHASE_NONE, "out of memory");
+    rc = roots_fill(roots, named ? ca_file : TRUST_SYSTEM_FILE, named, err);
+    if (rc)
+        tls_roots_free(roots);
+    else
+        *ret_roots = roots;
+    return rc;
+}
+
+int tls_roots_use(struct tls *tls, struct tls_roots **place, struct rqv_err *err)
+{
+    struct tls_roots *roots = *place;
+    struct trust *trust;
+
+    *place = NULL;
+    if (tls->system && memcmp(tls->system->id, roots->id, sizeof(roots->id)) == 0) {
+        tls_roots_free(roots);
         return 0;
-    X509_STORE_free(store);
-    return rqv_err_set(err, -ENOMEM, REQIVO_PHASE_NONE, "out of memory");
+    }
+    if (roots->missing[0] && tls->system) {
+        rqv_err_set(err, REQIVO_E_TRUST, REQIVO_PHASE_NONE, "%s: %s", TRUST_SYSTEM_FILE, roots->missing);
+        tls_roots_free(roots);
+        return REQIVO_E_TRUST;
+    }
+    if (roots->missing[0])
+        log_warning("%s: %s: no certificate is trusted, all https requests that verify will fail",
+                    TRUST_SYSTEM_FILE, roots->missing);
+    trust = trust_make(tls, roots->store, roots->id);
+    if (!trust) {
+        tls_roots_free(roots);
+        return rqv_err_set(err, -ENOMEM, REQIVO_PHASE_NONE, "out of memory");
+    }
+    free(roots);
+    trust_unref(&tls->system);
+    tls->system = trust;
+    tls->generation++;
+    tickets_flush(&tls->tickets);
+    return 1;
 }
 
 /* ---- loading a user's ---- */

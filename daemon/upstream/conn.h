@@ -45,6 +45,9 @@ struct lease_events {
     /* err->sent tells whether bytes of the request may have left; lease_seen() whether a byte of the response
      * came. */
     void (*on_error)(struct lease *lease, const struct rqv_err *err);
+    /* The pool is of the past and not a byte has been written: the owner discards the lease. Of a lease that
+     * keeps its connection at home it is on_error. */
+    void (*on_stale)(struct lease *lease);
     size_t (*window)(
         struct lease *lease); /* how many bytes of body may come now; 0 stops reading until lease_want() */
 };

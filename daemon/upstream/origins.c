@@ -16,6 +16,7 @@
 #define ROOM_LOOK   64     /* connections of strangers that are looked at to make room */
 
 static void origins_sweep(void *owner);
+static void retire_some(void *owner);
 
 int origins_init(struct origins *origins, const struct dial_net *net, const uint64_t hash_key[2])
 {
@@ -29,6 +30,7 @@ int origins_init(struct origins *origins, const struct dial_net *net, const uint
     rqv_list_init(&origins->starved);
     rqv_http1_limits_default(&origins->limits);
     loop_timer_init(&origins->sweep, net->loop, origins_sweep, origins);
+    loop_task_init(&origins->retire, retire_some, origins);
     return 0;
 }
 
@@ -43,6 +45,7 @@ static void origins_drop_pool(struct origins *origins, struct pool *pool)
 void origins_done(struct origins *origins)
 {
     loop_timer_stop(&origins->sweep);
+    loop_task_drop(&origins->retire);
     rqv_list_for_each_safe (node, next, &origins->pools)
         origins_drop_pool(origins, RQV_LIST_OF(node, struct pool, all_node));
     rqv_map_done(&origins->map);
@@ -213,17 +216,32 @@ static void sweep_pool(struct origins *origins, struct pool *pool)
     uint64_t idle_max = overload_idle_ms(pool->account->all, conf->pool_idle_ms);
     bool left = account_left(origins, pool->account);
 
+    unsigned busy = pool->count[CONN_DIALING] + pool->count[CONN_LEASED], limit = pool_limit(pool);
+    unsigned keep = limit > busy ? limit - busy : 0; /* the newest of the idle; the limit may be lower now */
+
     rqv_list_for_each (node, &pool->conns[CONN_IDLE]) {
         struct conn *conn = RQV_LIST_OF(node, struct conn, node);
         uint64_t idle = now - conn->idle_since_ms;
-        if (left || idle >= idle_max || idle >= conn->idle_limit_ms ||
+        if (left || keep == 0 || idle >= idle_max || idle >= conn->idle_limit_ms ||
             now - conn->born_ms >= conf->pool_age_ms)
             conn_expire(conn);
+        keep -= keep > 0;
     }
     if (pool_is_wanted(pool))
         fair_queue(&pool->match); /* a hold-down may have ended */
-    else if (pool_conns(pool) == 0 && (left || now - pool->unused_since_ms > conf->linger_ms))
+    else if (pool_conns(pool) == 0 &&
+             (left || pool_is_stale(pool) || now - pool->unused_since_ms > conf->linger_ms))
         origins_drop_pool(origins, pool);
+}
+
+/* The one whose turn it is; it goes to the tail. */
+static struct pool *next_pool(struct origins *origins)
+{
+    struct pool *pool = RQV_LIST_OF(rqv_list_first(&origins->pools), struct pool, all_node);
+
+    rqv_list_remove(&pool->all_node);
+    rqv_list_append(&origins->pools, &pool->all_node);
+    return pool;
 }
 
 static void origins_sweep(void *owner)
@@ -232,12 +250,43 @@ static void origins_sweep(void *owner)
     size_t pools = rqv_map_count(&origins->map);
 
     for (size_t i = 0; i < pools && i < SWEEP_POOLS; i++) {
-        struct pool *pool = RQV_LIST_OF(rqv_list_first(&origins->pools), struct pool, all_node);
-        rqv_list_remove(&pool->all_node);
-        rqv_list_append(&origins->pools, &pool->all_node);
+        struct pool *pool = next_pool(origins);
+        if (pool_is_stale(pool))
+            pool_retire(pool);
         sweep_pool(origins, pool);
     }
     loop_timer_stop(&origins->sweep);
     if (!rqv_list_empty(&origins->pools))
         sweep_arm(origins);
+}
+
+/* ---- after a reload ---- */
+
+/* New pools come in at the tail, and what the sweep takes meanwhile it looks at as well: all that were there
+ * at first are seen. */
+static void retire_some(void *owner)
+{
+    struct origins *origins = owner;
+
+    for (size_t i = 0; i < SWEEP_POOLS && origins->retire_left > 0; i++, origins->retire_left--) {
+        if (rqv_list_empty(&origins->pools)) {
+            origins->retire_left = 0;
+            break;
+        }
+        struct pool *pool = next_pool(origins);
+        if (pool_is_stale(pool))
+            pool_retire(pool);
+    }
+    if (origins->retire_left > 0)
+        loop_task_queue(origins->loop, &origins->retire, LOOP_WORK);
+    else
+        origins->on_retired(origins->retired_owner);
+}
+
+void origins_retire(struct origins *origins, void (*fn)(void *owner), void *owner)
+{
+    origins->on_retired = fn;
+    origins->retired_owner = owner;
+    origins->retire_left = rqv_map_count(&origins->map);
+    loop_task_queue(origins->loop, &origins->retire, LOOP_WORK);
 }

@@ -19,6 +19,10 @@ struct origins {
     struct rqv_list idle_lru; /* all idle connections, oldest first */
     struct rqv_list starved;  /* accounts with pools that wait for a limit */
     struct loop_timer sweep;
+    struct loop_task retire;
+    size_t retire_left; /* pools that are still to be looked at */
+    void (*on_retired)(void *owner);
+    void *retired_owner;
     struct rqv_http1_limits limits;
     struct rqv_fields fields; /* scratch of all decoders */
     uint64_t next_conn_id;
@@ -46,5 +50,10 @@ void origins_feed_no_more(struct pool *pool); /* harmless when it does not wait 
 void origins_conn_gone(struct origins *origins);
 void origins_idle(struct origins *origins, struct conn *conn); /* became idle */
 void origins_not_idle(struct conn *conn);
+
+/* After a change of certificates or policy: every stale pool is retired, some a turn. `fn` runs once, never
+ * inside this call: from then on not a byte of a request leaves by what is of the past, but for those that
+ * were under way. There is one at a time. */
+void origins_retire(struct origins *origins, void (*fn)(void *owner), void *owner);
 
 #endif

@@ -67,6 +67,8 @@ int pool_new(struct origins *origins, const struct pool_params *params, struct p
     pool->use_tls = params->use_tls;
     pool->verify = params->verify;
     pool->public_only = params->public_only;
+    pool->trust_generation = params->trust_generation;
+    pool->policy_generation = params->policy_generation;
     pool->trust = params->trust ? trust_ref(params->trust) : NULL;
     if (params->route)
         pool->route = *params->route;
@@ -239,6 +241,13 @@ static void on_dialled(void *owner, struct dial_result *result)
     conn->dial = NULL;
     if (initiator)
         initiator->dialing = NULL;
+    if (pool_is_stale(pool)) { /* its outcome says nothing about what is in force now */
+        if (result->err.code == 0)
+            stream_free(&result->stream);
+        pool_close_conn(conn);
+        pool_wake(pool);
+        return;
+    }
     if (result->err.code != 0) {
         struct rqv_err err = result->err;
         pool_close_conn(conn);
@@ -251,7 +260,7 @@ static void on_dialled(void *owner, struct dial_result *result)
     pool->origins->stats.resumed += result->resumed;
     pool->hold_until_us = 0;
     conn_attach(conn, result);
-    if (pool->limit != 0 && pool_conns(pool) > pool->limit) { /* it was narrowed meanwhile */
+    if (pool_conns(pool) > pool_limit(pool)) { /* it was narrowed meanwhile */
         pool_close_conn(conn);
         return;
     }
@@ -464,6 +473,8 @@ static bool pool_match(void *owner)
 {
     struct pool *pool = owner;
 
+    if (pool_is_stale(pool))
+        return pool_send_away(pool, MATCH_STEPS);
     for (int i = 0; i < MATCH_STEPS; i++)
         if (!match_step(pool) && !pool_warm_step(pool))
             return false;
@@ -473,7 +484,7 @@ static bool pool_match(void *owner)
 int pool_acquire(struct pool *pool, struct waiter *waiter, struct wait_source *source, struct rqv_err *err)
 {
     waiter->dialing = NULL;
-    if (pool->waiters.count == 0) {
+    if (pool->waiters.count == 0 && !pool_is_stale(pool)) {
         struct conn *conn = pool_take_idle(pool, waiter);
         if (conn) {
             if (pool_lease(pool, conn, waiter) == 0)
@@ -529,7 +540,7 @@ void conn_rest(struct conn *conn)
     struct pool *pool = conn->pool;
     bool spare = pool->waiters.count == 0 && overload_is(pool->account->all, OVERLOAD_KEEP);
 
-    if (spare || (pool->limit != 0 && pool_conns(pool) > pool->limit)) {
+    if (spare || pool_conns(pool) > pool_limit(pool) || pool_is_stale(pool)) {
         pool_close_conn(conn);
         return;
     }

@@ -30,7 +30,8 @@ struct waiter {
     struct conn *dialing;                    /* made on its behalf, not yet connected */
     void (*on_lease)(struct waiter *waiter); /* the lease holds a connection */
     void (*on_fail)(struct waiter *waiter, const struct rqv_err *err);
-    uint64_t since_us;      /* it waits */
+    void (*on_stale)(struct waiter *waiter); /* the pool is of the past: it waits no more, and asks anew */
+    uint64_t since_us;                       /* it waits */
     struct roll_entry roll; /* while it does: of the account and of all; the oldest is the last */
 };
 
@@ -42,6 +43,7 @@ struct warmer {
     uint32_t connect_ms, tls_ms; /* UINT32_MAX: no limit */
     /* Runs once, never inside the start; err->code 0: they are there. */
     void (*on_warm)(struct warmer *warmer, const struct rqv_err *err);
+    void (*on_stale)(struct warmer *warmer); /* as a waiter's */
 };
 
 struct pool_stats {
@@ -59,7 +61,8 @@ struct pool {
     uint16_t port;
     struct rqv_addr literal;
     bool use_tls, verify, public_only;
-    struct trust *trust; /* a reference */
+    uint64_t trust_generation, policy_generation; /* of the key; 0: the trust is not the system's */
+    struct trust *trust;                          /* a reference */
     struct dial_route route;
     uint16_t tls_min, tls_max;
     unsigned limit; /* set by a program, below the configuration's; 0: that */
@@ -83,6 +86,7 @@ struct pool_params {
     struct rqv_addr literal;
     bool use_tls, verify;
     bool public_only; /* after a redirect from a public address; the key says so, too */
+    uint64_t trust_generation, policy_generation; /* as in the key */
     struct trust *trust;
     struct account *account;
     const struct dial_route *route; /* NULL or port 0: none */
@@ -94,6 +98,13 @@ static inline bool pool_is_wanted(const struct pool *pool)
 {
     return pool->waiters.count > 0 || !rqv_list_empty(&pool->warmers);
 }
+
+/* Its certificates or policy are no longer in force: nothing is handed out any more, who waits asks anew, and
+ * what is leased ends with its request. */
+bool pool_is_stale(const struct pool *pool);
+/* Closes what is dialled or idle in a stale pool, and takes back what is leased and has not been written to.
+ */
+void pool_retire(struct pool *pool);
 
 int pool_new(struct origins *origins, const struct pool_params *params, struct pool **ret_pool);
 void pool_free(struct pool **pool); /* closes its connections; there must be no waiter and no lease */

@@ -23,6 +23,10 @@ void conn_come_home(struct conn *conn)
 {
     conn->lease = conn->home;
     conn->written = false;
+    if (pool_is_stale(conn->pool)) {
+        pool_close_conn(conn);
+        return;
+    }
     conn_watch(conn);
     conn->home->events->on_end(conn->home);
 }
@@ -31,9 +35,9 @@ int lease_lend(struct lease *home, struct lease *lease)
 {
     struct conn *conn = home->conn;
 
-    if (!key_eq(&home->key, &lease->key))
+    if (!pool_is_stale(conn->pool) && !key_eq(&home->key, &lease->key))
         return REQIVO_E_SESSION;
-    if (!conn_is_quiet(conn)) {
+    if (pool_is_stale(conn->pool) || !conn_is_quiet(conn)) {
         pool_close_conn(conn);
         return REQIVO_E_CONNECTION_CLOSED;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pool_internal - what pool.c (birth, matching and death of connections) and pool_asked.c share. */
+/* pool_internal - what pool.c (birth, matching and death of connections), pool_asked.c and pool_stale.c
+ * share. */
 #ifndef DAEMON_UPSTREAM_POOL_INTERNAL_H
 #define DAEMON_UPSTREAM_POOL_INTERNAL_H
 
@@ -30,6 +31,9 @@ int pool_dial_begin(struct pool *pool, struct waiter *waiter, uint32_t connect_m
 /* Ends dials that have lost the one they were made for, and connections that nobody has used, once nobody is
  * there whom they could serve: else a program that dies would leave them behind. */
 void pool_drop_orphans(struct pool *pool);
+
+/* pool_stale.c: of at most `steps` who wait. True when more do. */
+bool pool_send_away(struct pool *pool, int steps);
 
 /* pool_asked.c */
 void conn_come_home(struct conn *conn); /* its lease has ended; it has a home */

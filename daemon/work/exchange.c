@@ -3,7 +3,6 @@
 #include "daemon/work/exchange.h"
 
 #include "daemon/base/log.h"
-#include "daemon/net/policy.h"
 #include "daemon/work/exchange_internal.h"
 #include "daemon/work/judge.h"
 
@@ -75,6 +74,11 @@ static void on_fail(struct waiter *waiter, const struct rqv_err *err)
     exchange_finish(x);
 }
 
+static void on_stale(struct waiter *waiter)
+{
+    exchange_ask_anew(RQV_LIST_OF(waiter, struct exchange, waiter));
+}
+
 static void on_turn(struct pin_turn *turn)
 {
     exchange_drive(RQV_LIST_OF(turn, struct exchange, turn));
@@ -129,6 +133,7 @@ static void exchange_init(struct exchange *x, struct exchange_env *env, const st
     x->waiter.tls_ms = x->timeout_ms[RQV_T_TLS];
     x->waiter.on_lease = on_lease;
     x->waiter.on_fail = on_fail;
+    x->waiter.on_stale = on_stale;
     queue_init_small(&x->head, params->account, HEAD_MAX);
     queue_init_small(&x->body, params->account, RQV_WIRE_CREDIT_INITIAL + RQV_WIRE_PAYLOAD_MAX);
     loop_timer_init(&x->timer, env->loop, exchange_on_timer, x);
@@ -166,9 +171,8 @@ int exchange_new(struct exchange_env *env, const struct exchange_params *params,
     else
         rc = target_init(&x->target, params->head, &x->head, err);
     x->waiter.once = !x->target.idempotent;
-    if (rc == 0 && !x->target.verify && !policy_insecure_allowed(env->conf))
-        rc = rqv_err_set(err, REQIVO_E_OPTION_DENIED, REQIVO_PHASE_NONE,
-                         "tls.insecure: this daemon does not let requests turn verification off");
+    if (rc == 0)
+        rc = target_permitted(&x->target, env->conf, err);
     if (rc < 0) {
         exchange_count_failure(env, account, rc);
         exchange_drop(x);

@@ -2,6 +2,7 @@
 /* exchange_end - how an exchange ends, and when it is repeated instead. */
 #include "daemon/base/log.h"
 #include "daemon/work/exchange_internal.h"
+#include "daemon/work/judge.h"
 
 #include <reqivo/error.h>
 
@@ -135,6 +136,16 @@ static bool may_repeat(const struct exchange *x, const struct rqv_err *err)
     return lease_reused(&x->lease) && x->target.idempotent;
 }
 
+/* Nothing has been sent, whatever the connection had been given. */
+static void begin_again(struct exchange *x)
+{
+    lease_discard(&x->lease);
+    x->sent_us = 0;
+    x->body_at = 0;
+    x->body_finished = x->go_on = x->blocked = false;
+    x->credit_owed = 0;
+}
+
 void exchange_broken(struct exchange *x, const struct rqv_err *err)
 {
     if (x->step == STEP_DONE)
@@ -154,15 +165,40 @@ void exchange_broken(struct exchange *x, const struct rqv_err *err)
         return;
     }
     log_debug("exchange %llu: repeated: %s", (unsigned long long)x->id, err->detail);
-    lease_discard(&x->lease);
+    begin_again(x);
     x->retried = true;
     x->env->stats.retried++;
     x->waiter.fresh = true;
     x->step = STEP_ACQUIRE;
     x->queue_us = loop_now_us(x->env->loop);
-    x->sent_us = 0;
-    x->body_at = 0;
-    x->body_finished = x->go_on = x->blocked = false;
-    x->credit_owed = 0;
+    exchange_drive(x);
+}
+
+/* ---- after a reload ---- */
+
+void exchange_ask_anew(struct exchange *x)
+{
+    struct rqv_err err = {0};
+
+    if (x->step == STEP_DONE)
+        return;
+    if (x->lease.conn && (x->turn.pin || x->body_gone)) {
+        rqv_err_set(&err, x->turn.pin ? REQIVO_E_CONNECTION_CLOSED : REQIVO_E_RESET, REQIVO_PHASE_SEND,
+                    "the daemon's certificates or policy have changed, and the connection was closed");
+        exchange_fail(x, &err);
+        exchange_finish(x);
+        return;
+    }
+    log_debug("exchange %llu: asks for a connection anew", (unsigned long long)x->id);
+    begin_again(x);
+    pool_cancel(x->pool, &x->waiter);
+    x->pool = NULL;
+    x->step = STEP_TRUST;
+    struct rqv_str head = {(const char *)rqv_buf_head(&x->head.buf), queue_len(&x->head)};
+    if (target_permitted(&x->target, x->env->conf, &err) < 0 || judge_again(&x->target, head, &err) < 0) {
+        exchange_fail(x, &err);
+        exchange_finish(x);
+        return;
+    }
     exchange_drive(x);
 }

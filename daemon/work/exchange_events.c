@@ -142,6 +142,11 @@ static void on_error(struct lease *lease, const struct rqv_err *err)
     exchange_broken(of_lease(lease), err);
 }
 
+static void on_stale(struct lease *lease)
+{
+    exchange_ask_anew(of_lease(lease));
+}
+
 static size_t window(struct lease *lease)
 {
     struct exchange *x = of_lease(lease);
@@ -164,5 +169,6 @@ const struct lease_events exchange_lease_events = {
     .on_trailers = on_trailers,
     .on_end = on_end,
     .on_error = on_error,
+    .on_stale = on_stale,
     .window = window,
 };

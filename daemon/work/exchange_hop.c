@@ -140,6 +140,8 @@ static enum answer aim_again(struct exchange *x, const struct rqv_request_head *
     keep_or_leave_pin(x);
     x->waiter.once = !x->target.idempotent;
     x->body_kept = false;
+    if (rc == 0)
+        rc = target_permitted(&x->target, x->env->conf, &err); /* a reload may have come in between */
     return rc < 0 ? exchange_fail(x, &err) : NEXT; /* NEXT: the step behind STEP_HOP is the first */
 }
 

@@ -24,6 +24,9 @@ void exchange_drop(struct exchange *x); /* ends it without a word and without be
 void exchange_count_failure(struct exchange_env *env, struct account *account, int code);
 /* A failure of the connection: repeated when the retry rule allows, else the end. */
 void exchange_broken(struct exchange *x, const struct rqv_err *err);
+/* The pool it waits in is of the past, or the connection it holds, of which it has written nothing: back to
+ * the step that names a pool. Its limits of time go on. */
+void exchange_ask_anew(struct exchange *x);
 void exchange_arm(struct exchange *x); /* the timer for the present step */
 /* What the program left to the daemon is the configuration's. RQV_TIMEOUT_NONE: no limit. */
 uint32_t exchange_timeout(const struct conf *conf, uint32_t asked, int which);

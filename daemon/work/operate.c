@@ -3,7 +3,6 @@
 #include "daemon/work/operate.h"
 
 #include "common/uninit.h"
-#include "daemon/net/policy.h"
 #include "daemon/work/exchange_internal.h"
 #include "daemon/work/judge.h"
 #include "daemon/work/operate_rows.h"
@@ -233,6 +232,31 @@ void operation_kick(struct operation *op)
         operation_run(op);
 }
 
+/* A reload has put its pool into the past. */
+static void ask_anew(struct operation *op)
+{
+    struct rqv_err err = {0};
+
+    pool_cancel(op->pool, &op->waiter);
+    pool_warm_cancel(op->pool, &op->warmer);
+    op->pool = NULL;
+    op->step = OPERATION_TRUST;
+    if (target_permitted(&op->target, op->env->conf, &err) < 0)
+        operation_finish(op, &err);
+    else
+        operation_kick(op);
+}
+
+static void on_stale(struct waiter *waiter)
+{
+    ask_anew(RQV_LIST_OF(waiter, struct operation, waiter));
+}
+
+static void on_warm_stale(struct warmer *warmer)
+{
+    ask_anew(RQV_LIST_OF(warmer, struct operation, warmer));
+}
+
 /* ---- birth ---- */
 
 static void operation_init(struct operation *op, struct exchange_env *env,
@@ -259,8 +283,10 @@ static void operation_init(struct operation *op, struct exchange_env *env,
     op->waiter.tls_ms = op->warmer.tls_ms = op->timeout_ms[RQV_T_TLS];
     op->waiter.on_lease = on_lease;
     op->waiter.on_fail = on_fail;
+    op->waiter.on_stale = on_stale;
     rqv_list_init(&op->warmer.node);
     op->warmer.on_warm = on_warm;
+    op->warmer.on_stale = on_warm_stale;
     loop_timer_init(&op->timer, env->loop, on_timer, op);
     loop_task_init(&op->reap, operation_reap, op);
 }
@@ -282,9 +308,8 @@ int operation_new(struct exchange_env *env, const struct operation_params *param
     }
     operation_init(op, env, params);
     rc = target_aim(&op->target, &params->operation->head, err);
-    if (rc == 0 && !op->target.verify && !policy_insecure_allowed(env->conf))
-        rc = rqv_err_set(err, REQIVO_E_OPTION_DENIED, REQIVO_PHASE_NONE,
-                         "tls.insecure: this daemon does not let requests turn verification off");
+    if (rc == 0)
+        rc = target_permitted(&op->target, env->conf, err);
     if (rc < 0) {
         operation_abandon(op);
         return rc;

@@ -169,6 +169,26 @@ int target_init(struct target *target, const struct rqv_request_head *head, stru
     return encode_head(target, head, &url, ret_head, err);
 }
 
+int target_permitted(const struct target *target, const struct conf *conf, struct rqv_err *err)
+{
+    if (target->verify || policy_insecure_allowed(conf))
+        return 0;
+    return rqv_err_set(err, REQIVO_E_OPTION_DENIED, REQIVO_PHASE_NONE,
+                       "tls.insecure: this daemon does not let programs turn verification off");
+}
+
+/* A set of the user's own is not the daemon's to replace: its content is in the key. */
+static uint64_t trust_generation(const struct target *target, const struct target_identity *who)
+{
+    return target->use_tls && who->system_trust ? tls_trust_generation(who->tls) : 0;
+}
+
+/* Both only grow: what has changed for all, and what for this account. */
+static uint64_t policy_generation(const struct target_identity *who)
+{
+    return who->conf->policy_generation + who->account->reach_generation;
+}
+
 int target_key(const struct target *target, const struct target_identity *who, struct key *ret_key)
 {
     struct key_fields fields RQV_UNINIT; /* set whole by its init */
@@ -187,7 +207,7 @@ int target_key(const struct target *target, const struct target_identity *who, s
         fields.route_port = target->route.port;
     }
     fields.zones = target->public_only ? POLICY_ZONES_REDIRECT : policy_zones(who->conf, who->account);
-    fields.policy_generation = who->account->reach_generation;
+    fields.policy_generation = policy_generation(who);
     if (target->use_tls) {
         fields.verify_peer = fields.verify_host = target->verify;
         fields.tls_min_version = target->tls_min;
@@ -196,7 +216,7 @@ int target_key(const struct target *target, const struct target_identity *who, s
         fields.server_name = target->host_type == RQV_HOST_NAME ? host : RQV_STR("");
         memcpy(fields.trust.bytes, trust_hash(who->trust), sizeof fields.trust.bytes);
         fields.trust_native = who->system_trust;
-        fields.trust_generation = who->system_trust ? tls_trust_generation(who->tls) : 0;
+        fields.trust_generation = trust_generation(target, who);
     }
     return key_encode(&fields, ret_key);
 }
@@ -213,6 +233,8 @@ int target_pool(const struct target *target, const struct target_identity *who, 
         .use_tls = target->use_tls,
         .verify = target->verify,
         .public_only = target->public_only,
+        .trust_generation = trust_generation(target, who),
+        .policy_generation = policy_generation(who),
         .trust = who->trust,
         .account = who->account,
         .route = &target->route,

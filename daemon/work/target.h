@@ -53,6 +53,10 @@ int target_aim(struct target *target, const struct rqv_request_head *head, struc
 int target_init(struct target *target, const struct rqv_request_head *head, struct queue *ret_head,
                 struct rqv_err *err);
 
+/* 0, or REQIVO_E_OPTION_DENIED with err filled: verification is off, and the configuration does not let it.
+ */
+int target_permitted(const struct target *target, const struct conf *conf, struct rqv_err *err);
+
 /* Who asks, and what he trusts. */
 struct target_identity {
     struct account *account;

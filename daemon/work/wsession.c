@@ -3,7 +3,6 @@
 #include "daemon/work/wsession.h"
 
 #include "daemon/base/log.h"
-#include "daemon/net/policy.h"
 #include "daemon/work/judge.h"
 #include "daemon/work/wsession_internal.h"
 
@@ -145,10 +144,7 @@ static int wsession_aim(struct wsession *ws, const struct rqv_ws_open *open)
     memset(head.timeout_ms, 0, sizeof head.timeout_ms);
     head.body_length = head.trust_id = 0;
     rc = read_url(ws, open, &head);
-    if (rc == 0 && !ws->target.verify && !policy_insecure_allowed(ws->env->conf))
-        rc = wsession_fail(ws, REQIVO_E_OPTION_DENIED, REQIVO_PHASE_NONE,
-                           "tls.insecure: this daemon does not let programs turn verification off");
-    return rc;
+    return rc < 0 ? rc : target_permitted(&ws->target, ws->env->conf, &ws->err);
 }
 
 static void wsession_init(struct wsession *ws, struct wsession_env *env, const struct wsession_params *params)
@@ -283,7 +279,7 @@ static int charge_conn(struct wsession *ws)
     return rc;
 }
 
-void wsession_dial(struct wsession *ws)
+static void wsession_dial(struct wsession *ws)
 {
     uint32_t connect_ms = ws->timeout_ms[RQV_T_CONNECT];
     struct dial_params params = {
@@ -317,38 +313,60 @@ void wsession_dial(struct wsession *ws)
     wsession_arm(ws);
 }
 
-static void wsession_trust(struct wsession *ws)
+/* With whom it connects, by what is in force now: a set of the program's own stays the one it had at first.
+ */
+static int identify(struct wsession *ws, struct rqv_err *err)
 {
     bool own = ws->target.use_tls && ws->trust_id != 0;
-    struct trust *trust = NULL;
-    struct rqv_err err = {0};
-    int rc = 0;
+    struct trust *trust = own ? ws->trust : NULL;
+    int rc = target_permitted(&ws->target, ws->env->conf, err);
 
-    if (own)
-        rc = ws->sink->trust(ws, ws->trust_id, &trust, &err);
-    else if (ws->target.use_tls)
+    if (rc == 0 && own && !trust)
+        rc = ws->sink->trust(ws, ws->trust_id, &trust, err);
+    else if (!own && ws->target.use_tls)
         trust = tls_system_trust(ws->env->net->tls);
-    if (rc == -EAGAIN)
-        return;
+    if (rc < 0)
+        return rc;
+    struct target_identity who = {ws->account, ws->env->conf, ws->env->net->tls, trust, !own};
+    rc = target_key(&ws->target, &who, &ws->key);
+    if (rc < 0)
+        return rqv_err_set(err, rc, REQIVO_PHASE_NONE, "%s", rqv_err_text(rc));
+    if (trust)
+        trust_ref(trust);
+    trust_unref(&ws->trust);
+    ws->trust = trust;
+    return 0;
+}
+
+void wsession_connect(struct wsession *ws)
+{
+    struct rqv_err err = {0};
+    int rc = identify(ws, &err);
+
     if (rc == 0) {
-        struct target_identity who = {ws->account, ws->env->conf, ws->env->net->tls, trust, !own};
-        rc = target_key(&ws->target, &who, &ws->key);
-        if (rc < 0)
-            rqv_err_set(&err, rc, REQIVO_PHASE_NONE, "%s", rqv_err_text(rc));
-    }
-    if (rc < 0) {
+        wsession_dial(ws);
+    } else if (rc != -EAGAIN) {
         ws->err = err;
         wsession_finish(ws);
-        return;
     }
-    ws->trust = trust ? trust_ref(trust) : NULL;
-    wsession_dial(ws);
+}
+
+/* What dials begins again by what is in force now; what is open is a request that is under way. */
+void wsession_retire(struct wsession_env *env)
+{
+    rqv_list_for_each_safe (node, next, &env->all) {
+        struct wsession *ws = RQV_LIST_OF(node, struct wsession, all_node);
+        if (ws->state != WS_DIAL)
+            continue;
+        wsession_free_conn(ws);
+        wsession_connect(ws);
+    }
 }
 
 void wsession_kick(struct wsession *ws)
 {
     if (ws->state == WS_TRUST)
-        wsession_trust(ws);
+        wsession_connect(ws);
     else if (ws->state == WS_OPEN || ws->state == WS_CLOSING)
         wsession_resume(ws);
 }

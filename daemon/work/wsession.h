@@ -172,7 +172,8 @@ int wsession_credit(struct wsession *ws, uint32_t bytes); /* REQIVO_E_WIRE when 
 int wsession_close(struct wsession *ws, const struct rqv_ws_close_info *close);
 /* Ends it for the program at once, with that code; the server is told 1001. */
 void wsession_cancel(struct wsession *ws, int code, const char *detail);
-void wsession_abandon(struct wsession *ws); /* the peer is gone: 1001, and nobody is told */
+void wsession_abandon(struct wsession *ws);     /* the peer is gone: 1001, and nobody is told */
+void wsession_retire(struct wsession_env *env); /* after a reload: what dials begins again */
 /* Every session closes with 1001 after what was queued. */
 void wsession_drain(struct wsession_env *env);
 void wsession_leave(struct wsession *ws, const char *why); /* one of them: its program is to go elsewhere */

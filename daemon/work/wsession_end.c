@@ -142,7 +142,7 @@ static void redial(struct wsession *ws)
 
     account_rate_owe(ws->account, loop_now_us(ws->env->loop));
     if (judge_again(&ws->target, head, &err) == 0) {
-        wsession_dial(ws);
+        wsession_connect(ws);
         return;
     }
     ws->err = err;

@@ -8,7 +8,7 @@
 
 /* wsession.c */
 void wsession_set_state(struct wsession *ws, enum wsession_state state);
-void wsession_dial(struct wsession *ws);
+void wsession_connect(struct wsession *ws); /* by the certificates and the policy that are in force */
 int wsession_fail(struct wsession *ws, int code, int phase,
                   const char *why); /* fills ws->err, returns code */
 void wsession_free_conn(struct wsession *ws);

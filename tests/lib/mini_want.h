@@ -23,7 +23,8 @@ struct want {
     struct waiter waiter;
     struct lease lease;
     struct wait_source *source;
-    unsigned got, failed, ended, broken, heads;
+    struct pool *pool;
+    unsigned got, failed, ended, broken, heads, stale;
     unsigned turn;      /* which of the leases it was */
     unsigned pieces_at; /* how many pieces had come to all when it ended */
     size_t body;
@@ -49,6 +50,15 @@ static inline void on_fail(struct waiter *waiter, const struct rqv_err *err)
 
     want->failed++;
     want->err = *err;
+}
+
+/* The owner asks the pool of what is in force; here it only counts. */
+static inline void on_stale(struct waiter *waiter)
+{
+    struct want *want = RQV_LIST_OF(waiter, struct want, waiter);
+
+    want->stale++;
+    pool_cancel(want->pool, waiter);
 }
 
 static inline void on_written(struct lease *lease)
@@ -100,8 +110,14 @@ static inline size_t window(struct lease *lease)
     return 65536;
 }
 
-static const struct lease_events events = {on_written,  on_interim, on_head,  on_body,
-                                           on_trailers, on_end,     on_error, window};
+static inline void on_stale_lease(struct lease *lease)
+{
+    want_of(lease)->stale++;
+    lease_discard(lease);
+}
+
+static const struct lease_events events = {on_written, on_interim, on_head,        on_body, on_trailers,
+                                           on_end,     on_error,   on_stale_lease, window};
 
 /* ---- a world: one origin, its pool, two programs ---- */
 
@@ -184,6 +200,8 @@ static inline int want_from(struct world *w, int n, struct pool *pool, struct wa
     want->waiter.connect_ms = want->waiter.tls_ms = 5000;
     want->waiter.on_lease = on_lease;
     want->waiter.on_fail = on_fail;
+    want->waiter.on_stale = on_stale;
+    want->pool = pool;
     want->lease.events = &events;
     want->lease.key = pool->key;
     int rc = pool_acquire(pool, &want->waiter, source, &err);

@@ -152,10 +152,11 @@ def contains(text, part, what=''):
 class Process:
     """A child in the background, whose output goes to a file."""
 
-    def __init__(self, argv, log, env=None, stderr=None):
+    def __init__(self, argv, log, env=None, stderr=None, pass_fds=()):
         self.argv, self.log = argv, log
         with open(log, 'ab') as out:
-            self.popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=stderr or out, env=env)
+            self.popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=stderr or out, env=env,
+                                          pass_fds=pass_fds)
         self.pid = self.popen.pid
 
     def running(self):

@@ -205,7 +205,8 @@ tests_unit_test_url_resolve_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
 upstream_tests = tests/unit/test_exchange tests/unit/test_exchange_decode tests/unit/test_exchange_end tests/unit/test_exchange_hop \
 	tests/unit/test_exchange_session tests/unit/test_key tests/unit/test_control tests/unit/test_peer \
 	tests/unit/test_peer_memory tests/unit/test_peer_operate tests/unit/test_pool tests/unit/test_pool_fair tests/unit/test_queue \
-	tests/unit/test_peer_limits tests/unit/test_overload tests/unit/test_peer_order tests/unit/test_peer_slow tests/unit/test_pin tests/unit/test_waitq
+	tests/unit/test_peer_limits tests/unit/test_overload tests/unit/test_peer_order tests/unit/test_peer_slow tests/unit/test_pin \
+	tests/unit/test_stale tests/unit/test_waitq
 mini_origin_sources = tests/lib/mini_origin.c tests/lib/mini_origin.h tests/unit/unit.h
 check_PROGRAMS += $(upstream_tests)
 TESTS += $(upstream_tests)
@@ -246,6 +247,8 @@ tests_unit_test_pool_fair_SOURCES = tests/unit/test_pool_fair.c tests/lib/mini_w
 tests_unit_test_pool_fair_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_pin_SOURCES = tests/unit/test_pin.c tests/lib/mini_exchange.h $(mini_origin_sources)
 tests_unit_test_pin_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_stale_SOURCES = tests/unit/test_stale.c tests/lib/mini_exchange.h $(mini_origin_sources)
+tests_unit_test_stale_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_queue_SOURCES = tests/unit/test_queue.c tests/unit/unit.h
 tests_unit_test_queue_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_waitq_SOURCES = tests/unit/test_waitq.c tests/unit/unit.h

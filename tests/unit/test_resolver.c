@@ -242,7 +242,7 @@ START_TEST(rule_b10_5_cache_is_bounded)
     char name[32];
     struct ask ask;
 
-    cache->max = 4;
+    env.conf.dns_entries = 4;
     for (int i = 0; i < 10; i++) {
         snprintf(name, sizeof(name), "four.%d.example", i);
         ck_assert_int_eq(resolve(&ask, name), 0);

@@ -77,6 +77,64 @@ START_TEST(rule_b7_3_resumes_under_its_key)
 }
 END_TEST
 
+/* `from` in the place of the system's trust. */
+static int use_roots(const struct net_cert *from)
+{
+    struct tls_roots *roots = NULL;
+    struct rqv_err err = {0};
+    char path[64];
+
+    net_cert_file(from, path);
+    ck_assert_int_eq(tls_roots_read(path, &roots, &err), 0);
+    int rc = tls_roots_use(env.tls, &roots, &err);
+    ck_assert_ptr_null(roots);
+    return rc;
+}
+
+START_TEST(rule_b7_7_another_trust_drops_tickets)
+{
+    struct net_client_params to = {.host = "evil.example", .key = "key A"};
+    uint64_t generation = tls_trust_generation(env.tls);
+    struct net_cert other;
+    struct rqv_err err = {0};
+
+    net_cert_make(&other, &(struct net_cert_params){.cn = "another CA", .ca = true});
+    ck_assert_int_eq(visit(&to, NULL, NULL), 0);
+    ck_assert_int_eq(use_roots(&ca), 0); /* the same content */
+    ck_assert_uint_eq(tls_trust_generation(env.tls), generation);
+    ck_assert_int_eq(visit(&to, NULL, NULL), 0);
+    ck_assert(resumed);
+    ck_assert_int_eq(use_roots(&other), 1);
+    ck_assert_uint_eq(tls_trust_generation(env.tls), generation + 1);
+    ck_assert_int_eq(visit(&to, &err, NULL), REQIVO_E_TLS_CERTIFICATE);
+    ck_assert(!resumed);
+    ck_assert_int_eq(use_roots(&ca), 1);
+    ck_assert_uint_eq(tls_trust_generation(env.tls), generation + 2);
+    ck_assert_int_eq(visit(&to, NULL, NULL), 0);
+    ck_assert(!resumed); /* nothing of the time before is believed again */
+    net_cert_done(&other);
+}
+END_TEST
+
+/* What a server sends on a connection of the old trust is of no use any more. */
+START_TEST(rule_b7_7_old_connections_bring_no_tickets)
+{
+    struct net_client_params to = {.host = "evil.example", .key = "key A"};
+    struct net_client client;
+    struct net_cert other;
+    char text[16];
+
+    net_cert_make(&other, &(struct net_cert_params){.cn = "another CA", .ca = true});
+    ck_assert_int_eq(net_client_open(&client, &env, server.port, &to), 0);
+    ck_assert_int_eq(use_roots(&other), 1);
+    net_client_read_all(&client, text, 5); /* with it come TLS 1.3's tickets */
+    ck_assert_int_eq(net_client_read(&client, text, sizeof(text)), 0);
+    ck_assert_uint_eq(env.tls->tickets.count, 0);
+    net_client_close(&client);
+    net_cert_done(&other);
+}
+END_TEST
+
 START_TEST(rule_b7_3_never_under_another_key)
 {
     struct net_client_params to = {.host = "evil.example", .key = "key A"};
@@ -300,6 +358,8 @@ static void add_cases(Suite *s, const char *name, SFun setup)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, rule_b7_3_resumes_under_its_key);
     tcase_add_test(t, rule_b7_3_never_under_another_key);
+    tcase_add_test(t, rule_b7_7_another_trust_drops_tickets);
+    tcase_add_test(t, rule_b7_7_old_connections_bring_no_tickets);
     tcase_add_test(t, rule_b7_3_ticket_of_another_host);
     tcase_add_test(t, rule_b7_3_ticket_of_verify_off);
     tcase_add_test(t, rule_b7_3_only_checked_connections_store);

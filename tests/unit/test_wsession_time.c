@@ -208,6 +208,46 @@ START_TEST(lost_retrying_restored)
 }
 END_TEST
 
+START_TEST(a_reload_begins_a_dial_again)
+{
+    struct ws_world *w = ws_world_open();
+
+    ws_begin(w);
+    loop_settle(w->env.loop); /* nothing is polled */
+    ck_assert_int_eq(w->ws->state, WS_DIAL);
+    struct key before = w->ws->key;
+    w->env.conf.policy_generation++;
+    wsession_retire(&w->env.wsessions);
+    ck_assert_int_eq(w->ws->state, WS_DIAL);
+    ck_assert(!key_eq(&before, &w->ws->key));
+    mini_env_until(&w->env, &w->told.opened, 1);
+    ck_assert_uint_eq(w->handshakes, 1);
+    w->env.conf.policy_generation++;
+    wsession_retire(&w->env.wsessions); /* what is open goes on */
+    ws_text(w, "on");
+    ws_expect_text(w, "on");
+    wsession_abandon(w->ws);
+    ws_world_close(w);
+}
+END_TEST
+
+START_TEST(a_reconnect_goes_by_what_is_in_force)
+{
+    struct ws_world *w = ws_world_open();
+
+    w->env.conf.insecure = 1;
+    w->open.flags |= RQV_WS_INSECURE;
+    reconnecting(w, RQV_WS_FOR_EVER);
+    w->env.conf.insecure = 0;
+    w->env.conf.policy_generation++;
+    mini_reset(mini_last(&w->origin));
+    ws_end(w);
+    ck_assert_int_eq(w->told.done.code, REQIVO_E_OPTION_DENIED);
+    ck_assert_uint_eq(w->handshakes, 1);
+    ws_world_close(w);
+}
+END_TEST
+
 START_TEST(backoff_grows_to_its_cap_with_jitter)
 {
     static const uint32_t most[] = {20, 40, 50, 50, 50, 50};
@@ -459,7 +499,8 @@ static Suite *suite(void)
     UNIT_TCASE(s, "time", silence_is_pinged, ping_without_an_answer, program_that_rests_is_no_silence,
                idle_session_is_closed, server_takes_nothing, program_is_gone_and_the_server_takes_nothing,
                close_without_an_answer, server_that_does_not_hang_up);
-    UNIT_TCASE(s, "loss", lost_retrying_restored, backoff_grows_to_its_cap_with_jitter, pauses_are_spread,
+    UNIT_TCASE(s, "loss", lost_retrying_restored, a_reload_begins_a_dial_again,
+               a_reconnect_goes_by_what_is_in_force, backoff_grows_to_its_cap_with_jitter, pauses_are_spread,
                no_attempt_after_an_end, program_ends_it_while_it_waits, messages_are_neither_lost_nor_doubled,
                pong_confirms, rest_of_a_message_that_was_cut_is_dropped,
                rest_of_a_piece_that_was_cut_is_dropped, a_short_life_does_not_begin_the_count_anew,

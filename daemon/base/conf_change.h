@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* conf_change - the settings of a reload against those in force. */
+#ifndef DAEMON_BASE_CONF_CHANGE_H
+#define DAEMON_BASE_CONF_CHANGE_H
+
+#include "daemon/base/conf.h"
+
+#include <stdbool.h>
+
+/* `name`: section.option. fixed: it is bound to the start, so the value in force stays. */
+typedef void (*conf_change_fn)(void *owner, const char *name, bool fixed);
+
+/* Makes `fresh`, which was just read, the successor of `old`: fn runs for each setting that differs, what
+ * cannot change at run time is taken over, and a change of what may be reached counts in policy_generation.
+ */
+void conf_succeed(struct conf *fresh, const struct conf *old, conf_change_fn fn, void *owner);
+
+#endif
