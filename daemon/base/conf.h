@@ -21,9 +21,9 @@ struct policies;
 struct conf {
     char socket[108]; /* socket = "/run/reqivo/reqivo.sock" */
     char log_level[16];
-    char ca_file[4096]; /* "" : the distribution's */
-    bool on_demand;     /* not from the file: a program has started us */
-    bool user_instance; /* not from the file: set by main when it is not the system service */
+    char ca_file[4096];         /* "" : the distribution's */
+    bool on_demand;             /* not from the file: a program has started us */
+    bool user_instance;         /* not from the file: set by main when it is not the system service */
     uint64_t policy_generation; /* nor this: how often a reload has changed what may be reached (K11) */
 
     /* log { access = off|errors|all } */
