@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_peer - a program's connection, frame by frame, with users that the test makes up: what it may do, what
  * ends it, and what it can never do to others. */
+#include "daemon/base/policies.h"
 #include "tests/lib/mini_program.h"
 #include "tests/unit/unit.h"
 
@@ -425,6 +426,44 @@ START_TEST(a_drain_hands_back_what_was_not_started)
 }
 END_TEST
 
+/* The configuration puts a user into a partition: his programs come back to the new account, what they have
+ * begun ends under the old one, and nobody else hears of it. */
+START_TEST(a_user_who_moves_is_sent_away)
+{
+    struct world *w = world_open();
+    struct client *c = greeted(w, 1000), *other = greeted(w, 1001);
+    struct policies *policies = calloc(1, sizeof *policies);
+
+    w->env.conf.pool_connections = 1;
+    w->origin.on_whole = silence;
+    for (uint64_t id = 1; id <= 3; id++)
+        put_request(w, c, id, 0);
+    flush(c);
+    mini_env_until(&w->env, &w->origin.requests, 1);
+    policies->refs = policies->user_count = policies->partition_count = 1;
+    policies->partitions = calloc(1, sizeof *policies->partitions);
+    policies->users = calloc(1, sizeof *policies->users);
+    policies->partitions[0] = (struct partition){.name = "web", .id = partition_id("web"), .first = 1000};
+    policies->users[0] = (struct policy_user){.uid = 1000, .partition = 1};
+    w->env.conf.policies = policies;
+    accounts_configure(&w->env.accounts, &w->env.conf, 65536);
+    ipc_repartition(&w->ipc);
+    until(w, c, &c->goaways, 1);
+    ck_assert_int_eq(c->goaway_code, REQIVO_E_SHUTDOWN);
+    ck_assert_uint_eq(c->listed, 2);
+    put_request(w, c, 4, 0);
+    until(w, c, &c->goaways, 2);
+    ck_assert_uint_eq(c->listed, 3);
+    mini_answer(mini_last(&w->origin));
+    until(w, c, &c->dones, 1);
+    ck_assert_int_eq(c->code, 0);
+    ck_assert_uint_eq(other->goaways, 0);
+    ck_assert_uint_ne(account_id_of(&w->env.accounts, 1000), 1000);
+    policies_release(&w->env.conf.policies);
+    world_close(w);
+}
+END_TEST
+
 /* HELLO, GOAWAY, and what was read handed back. */
 static void was_handed_back(const struct client *c)
 {
@@ -501,8 +540,8 @@ static Suite *suite(void)
                rule_b10_1_users_take_turns, connections_linger_after_the_last_program);
     UNIT_TCASE(s, "slow", rule_b9_8_a_slow_reader_costs_its_window,
                rule_b9_7_what_is_put_off_is_not_forgotten);
-    UNIT_TCASE(s, "end", a_drain_hands_back_what_was_not_started, a_drain_greets_who_is_silent,
-               a_drain_ends_by_its_time);
+    UNIT_TCASE(s, "end", a_drain_hands_back_what_was_not_started, a_user_who_moves_is_sent_away,
+               a_drain_greets_who_is_silent, a_drain_ends_by_its_time);
     return s;
 }
 
