@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import reqivotest as rt  # noqa: E402
 
 SUITE = 'bookworm'
-PACKAGES = ('systemd', 'systemd-sysv', 'dbus', 'dbus-user-session', 'libpam-systemd', 'ca-certificates', 'python3')
+PACKAGES = ('systemd', 'systemd-sysv', 'dbus', 'dbus-user-session', 'libpam-systemd', 'ca-certificates', 'procps', 'python3')
 USERS = {'alice': 2001, 'bob': 2002, 'carol': 2003}  # carol may not go to loopback addresses
 CONF = 'address_policy {\n    loopback_users = {"alice", "bob"}\n}\ncontrol {\n    admins = {"bob"}\n}\n'
 HOST = 'origin.test'
