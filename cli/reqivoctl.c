@@ -34,6 +34,7 @@ static const char help_text[] =
     "  metrics             all figures, in Prometheus' text format\n"
     "  close ORIGIN        close the idle connections to ORIGIN, as in https://example.org\n"
     "  warm ORIGIN [N]     have N connections to ORIGIN ready, or one\n"
+    "  reload              read the configuration again; ends when it is in force\n"
     "  drain               end as on SIGTERM: finish what is in flight, take nothing new\n"
     "\n"
     "Options\n"
@@ -66,6 +67,7 @@ static const struct ctl_verb verbs[] = {
     {"metrics", REQIVO_QUERY_METRICS, 0, 0, 0, NULL, NULL, false},
     {"close", 0, REQIVO_CONTROL_CLOSE, 1, 1, NULL, NULL, false},
     {"warm", 0, REQIVO_CONTROL_WARM, 1, 2, NULL, NULL, false},
+    {"reload", 0, REQIVO_CONTROL_RELOAD, 0, 0, NULL, NULL, false},
     {"drain", 0, REQIVO_CONTROL_DRAIN, 0, 0, NULL, NULL, false},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
