@@ -277,8 +277,8 @@ START_TEST(rule_texts_that_are_wrong)
         "*.*.org",
         "*example.org",
         "example.org.",
-        "b\xc3\xbc"
-        "cher.example",
+        ("b\xc3\xbc"
+         "cher.example"),
         "10.0.0.1/8",
         "10.0.0.0/33",
         "2130706433",
