@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define BLOCK 65536
+#define SHORT ":H:khnv"
 
 static const char help_text[] =
     "Usage: reqivo ws [OPTION]... URL\n"
@@ -31,6 +32,7 @@ static const char help_text[] =
     "      --compress           offer permessage-deflate\n"
     "  -H, --header FIELD       add 'Name: value' to the handshake\n"
     "  -k, --insecure           do not verify the certificate\n"
+    "  -n, --no-close           at the end of stdin go on until the server closes\n"
     "      --ping-interval S    ping the server after so many silent seconds\n"
     "      --reconnect N        after a loss, connect again up to N times\n"
     "      --socket PATH        where reqivod listens\n"
@@ -48,7 +50,7 @@ struct ws_run {
     struct reqivo_websocket_options options;
     const char *socket;
     bool start; /* a daemon of one's own, where none answers */
-    bool binary, verbose, over, full, input_ended;
+    bool binary, verbose, no_close, over, full, input_ended;
     bool within; /* a line whose beginning has been sent */
     bool half;   /* a line whose beginning has been printed */
     int exit;
@@ -133,12 +135,13 @@ static void on_close(struct reqivo_websocket *ws, void *userdata)
     run->over = true;
     end_half_line(run);
     if (run->verbose && reqivo_websocket_close_code(ws) != 0)
-        fprintf(stderr, "* closed: %d %s\n", reqivo_websocket_close_code(ws),
-                reqivo_websocket_close_reason(ws));
+        fprintf(stderr, "* closed: %d%s%s\n", reqivo_websocket_close_code(ws),
+                reqivo_websocket_close_reason(ws)[0] ? " " : "", reqivo_websocket_close_reason(ws));
     if (reqivo_websocket_undelivered(ws) > 0)
         fprintf(stderr, "reqivo: %zu messages were not delivered\n", reqivo_websocket_undelivered(ws));
     if (reqivo_websocket_unconfirmed(ws) > 0)
-        fprintf(stderr, "reqivo: of %zu messages it is not known\n", reqivo_websocket_unconfirmed(ws));
+        fprintf(stderr, "reqivo: of %zu messages it is not known whether they arrived\n",
+                reqivo_websocket_unconfirmed(ws));
     if (code < 0 && run->exit == 0)
         run->exit = complain(cli_exit_of(code, REQIVO_PHASE_BODY), reqivo_error_text(code),
                              reqivo_websocket_detail(ws));
@@ -233,7 +236,7 @@ static void turn(struct ws_run *run)
         read_input(run);
     reqivo_client_process(run->client);
     reqivo_client_dispatch(run->client);
-    if (run->ws && send_block(run) && run->input_ended && run->used == 0 && !run->within)
+    if (run->ws && send_block(run) && run->input_ended && run->used == 0 && !run->within && !run->no_close)
         reqivo_websocket_close(run->ws, 1000, NULL);
 }
 
@@ -274,6 +277,9 @@ static int option(struct ws_run *run, int c)
         return add_header(run, optarg);
     case 'k':
         return reqivo_request_set_verify(run->request, 0);
+    case 'n':
+        run->no_close = true;
+        return 0;
     case 'p':
         return number(optarg, 1000, &run->options.ping_ms);
     case 'r':
@@ -299,6 +305,7 @@ static const struct option names[] = {{"binary", no_argument, NULL, 'b'},
                                       {"compress", no_argument, NULL, 'z'},
                                       {"header", required_argument, NULL, 'H'},
                                       {"insecure", no_argument, NULL, 'k'},
+                                      {"no-close", no_argument, NULL, 'n'},
                                       {"ping-interval", required_argument, NULL, 'p'},
                                       {"reconnect", required_argument, NULL, 'r'},
                                       {"socket", required_argument, NULL, 's'},
@@ -308,13 +315,57 @@ static const struct option names[] = {{"binary", no_argument, NULL, 'b'},
                                       {"help", no_argument, NULL, 'h'},
                                       {NULL, 0, NULL, 0}};
 
-/* The options need a request, which needs the URL: the first scan puts that last. */
+static const char *name_of(int c)
+{
+    const struct option *at = names;
+
+    while (at->name && at->val != c)
+        at++;
+    return at->name ? at->name : "";
+}
+
+static int refuse(const char *why, const char *flag, const char *argument)
+{
+    fprintf(stderr, "reqivo: (%d) %s: %s%s%s; try 'reqivo ws --help'\n", CLI_EXIT_USAGE, why, flag,
+            argument ? " " : "", argument ? argument : "");
+    return CLI_EXIT_USAGE;
+}
+
+/* What getopt itself objects to: in the first scan, before a missing argument is made up for by the URL. */
+static int refuse_word(int c, char *argv[])
+{
+    char letter[3] = {'-', (char)optopt, '\0'};
+    char flag[64];
+
+    snprintf(flag, sizeof(flag), "--%s", name_of(optopt));
+    if (c == ':')
+        return refuse("this flag needs an argument", flag, NULL);
+    if (optopt != 0 && name_of(optopt)[0] == '\0')
+        return refuse("unknown flag", letter, NULL);
+    return refuse(optopt != 0 ? "this flag takes no argument" : "unknown flag", argv[optind - 1], NULL);
+}
+
+static int refuse_argument(int c, int r)
+{
+    char flag[64];
+
+    snprintf(flag, sizeof(flag), "--%s", name_of(c));
+    if (c == 'C' && r != -ENOMEM)
+        return complain(CLI_EXIT_CA_FILE, reqivo_error_text(r), optarg);
+    if (r == -EINVAL)
+        return refuse("not usable", flag, optarg);
+    return complain(cli_exit_of(r, REQIVO_PHASE_NONE), reqivo_error_text(r), flag);
+}
+
+/* The options need a request, which needs the URL: the first scan puts that last, and looks at the flags. */
 static int parse(struct ws_run *run, int argc, char *argv[])
 {
     int c, r;
 
     opterr = 0;
-    while ((c = getopt_long(argc, argv, ":H:khv", names, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, SHORT, names, NULL)) != -1) {
+        if (c == '?' || c == ':')
+            return refuse_word(c, argv);
         if (c == 'h') {
             fputs(help_text, stdout);
             run->over = true;
@@ -324,14 +375,15 @@ static int parse(struct ws_run *run, int argc, char *argv[])
     if (optind + 1 != argc)
         return complain(CLI_EXIT_USAGE, "one URL is needed; try 'reqivo ws --help'", "");
     r = reqivo_request_new("GET", argv[optind], &run->request);
+    if (r < 0)
+        return complain(cli_exit_of(r, REQIVO_PHASE_NONE), reqivo_error_text(r), argv[optind]);
     optind = 0;
-    while (r == 0 && (c = getopt_long(argc, argv, ":H:khv", names, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, SHORT, names, NULL)) != -1) {
         r = option(run, c);
-        if (r == -EINVAL)
-            return complain(CLI_EXIT_USAGE, "not usable; try 'reqivo ws --help'",
-                            optarg ? optarg : argv[optind - 1]);
+        if (r < 0)
+            return refuse_argument(c, r);
     }
-    return r < 0 ? complain(cli_exit_of(r, REQIVO_PHASE_NONE), reqivo_error_text(r), "") : 0;
+    return 0;
 }
 
 static int start(struct ws_run *run)

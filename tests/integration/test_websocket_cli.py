@@ -233,6 +233,43 @@ def usage(daemon):
     rt.equal((code('ws://127.0.0.1:%d/' % port), code('ftp://127.0.0.1/'), code('-h')), (7, 3, 0))
 
 
+def clear_errors(daemon):
+    """What is wrong with the command line, by name; a flag that lacks its argument does not take the URL for it."""
+    url = 'ws://127.0.0.1:%d/' % rt.free_port()
+    for args, code, words in (
+            ([url, '-H'], 2, 'this flag needs an argument: --header'), ([url, '--socket'], 2, 'this flag needs an argument: --socket'),
+            (['-m', '2', url], 2, 'unknown flag: -m'), (['-km', url], 2, 'unknown flag: -m'), (['--bogus', url], 2, 'unknown flag: --bogus'),
+            (['--binary=x', url], 2, 'this flag takes no argument: --binary=x'), (['--ping-interval', 'abc', url], 2, 'not usable: --ping-interval abc'),
+            (['-H', 'bad', url], 2, 'not usable: --header bad'), (['--cacert', '/nonexistent/ca', url], 77, '/nonexistent/ca')):
+        found, out, err = Command(daemon, *args, stdin=subprocess.DEVNULL).end()
+        rt.equal((found, out, err.count('\n')), (code, b'', 1), f'{args}: {err}')
+        rt.contains(err, words)
+
+
+def no_close(daemon):
+    """The answer to the last line comes when stdin has long ended."""
+    ended = threading.Event()
+
+    async def talk(ws):
+        LOG.append(await ws.recv())
+        while not ended.is_set():
+            await asyncio.sleep(0.01)
+        await ws.send('late')
+        await ws.close()
+
+    for flag in ('-n', '--no-close'):
+        ended.clear()
+        server = serve(talk)
+        command = Command(daemon, flag, session.url_of(server))
+        command.popen.stdin.write(b'hello')
+        command.popen.stdin.close()
+        command.popen.stdin = None
+        rt.poll('the line has come', lambda: LOG == ['hello'])
+        ended.set()
+        rt.equal(command.end(), (0, b'late\n', ''))
+        stop(server)
+
+
 def table(daemon):
     """reqivoctl websockets: a table, and JSON with whole numbers."""
     rt.poll('no session', lambda: b'no websockets' in daemon.reqivoctl('websockets').stdout)
@@ -271,7 +308,7 @@ def main():
                            ('--binary', binary), ('a line that is not UTF-8', not_text), ('-v', verbose), ('a reader that is slow', slow_reader),
                            ('a reader that goes away', reader_goes), ('the server closes while stdin is open', server_goes_while_stdin_is_open),
                            ('--ping-interval, and SIGINT', pings), ('a server that breaks off', loss),
-                           ('a server that breaks off within a line', cut_line), ('usage and failures', usage),
+                           ('a server that breaks off within a line', cut_line), ('usage and failures', usage), ('clear errors', clear_errors), ('-n', no_close),
                            ('both ways at once', both_ways_at_once), ('reqivoctl websockets', table)):
             tap.case(name, case, daemon)
         tap.case('all is given back', base.gone, daemon)
