@@ -137,7 +137,8 @@ static int save_file(struct reqivo_session *session, const char *path)
 
     if (strcmp(path, "-") == 0)
         return print_all(session, stdout);
-    if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+    /* What is no file of its own, /dev/stdout for one, is written to as it is. */
+    if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
         return reqivo_session_save_cookies(session, path);
     file = fopen(path, "we");
     if (!file)

@@ -27,14 +27,10 @@ static void put_suffix(char *at)
     snprintf(at, SUFFIX + 1, ".%012llx", (unsigned long long)(random & 0xffffffffffff));
 }
 
-int rqv_newfile_open(struct rqv_newfile *file, const char *path, mode_t mode)
+static int open_beside(struct rqv_newfile *file, const char *path, mode_t mode)
 {
     size_t len = strlen(path);
-    struct stat st;
 
-    *file = (struct rqv_newfile){.fd = -1, .pid = getpid()};
-    if (len == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
-        return -EINVAL;
     file->path = malloc(2 * len + SUFFIX + 2);
     if (!file->path)
         return -ENOMEM;
@@ -52,6 +48,22 @@ int rqv_newfile_open(struct rqv_newfile *file, const char *path, mode_t mode)
     int r = -errno;
     free(file->path);
     file->path = file->beside = NULL;
+    return r;
+}
+
+/* A link stays, and what it leads to is replaced; one that leads nowhere is an error. */
+int rqv_newfile_open(struct rqv_newfile *file, const char *path, mode_t mode)
+{
+    struct stat st;
+
+    *file = (struct rqv_newfile){.fd = -1, .pid = getpid()};
+    if (path[0] == '\0' || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+        return -EINVAL;
+    if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+        return open_beside(file, path, mode);
+    char *target = realpath(path, NULL);
+    int r = target ? open_beside(file, target, mode) : -errno;
+    free(target);
     return r;
 }
 

@@ -16,7 +16,8 @@ struct rqv_newfile {
     char *beside; /* ... and the name until then */
 };
 
-/* 0, -ENOMEM, -EINVAL (there is something that is no regular file), or -errno. The umask is taken off `mode`.
+/* A link is followed. 0, -ENOMEM, -EINVAL (there is something that is no regular file), or -errno. The umask
+ * is taken off `mode`.
  */
 int rqv_newfile_open(struct rqv_newfile *file, const char *path, mode_t mode);
 int rqv_newfile_write(const struct rqv_newfile *file, const void *bytes, size_t size); /* 0 or -errno */

@@ -64,7 +64,6 @@ _Bool rqv_fields_has_token(const struct rqv_fields *fields, struct rqv_str name,
     return false;
 }
 
-/* Framing, hop-by-hop (RFC 9110 7.6.1) and proxy fields: the daemon writes those, from what it knows. */
 static bool ends_with(struct rqv_str name, struct rqv_str end)
 {
     return name.len >= end.len &&
@@ -75,8 +74,9 @@ bool rqv_field_is_secret(struct rqv_str name)
 {
     static const struct rqv_str names[] = {
         {"Authorization", 13}, {"Cookie", 6}, {"Cookie2", 7}, {"Proxy-Authorization", 19}};
-    static const struct rqv_str ends[] = {
-        {"-key", 4}, {"-token", 6}, {"-secret", 7}, {"-password", 9}, {"-authorization", 14}};
+    static const struct rqv_str ends[] = {{"-key", 4},           {"apikey", 6},  {"-auth", 5},
+                                          {"-token", 6},         {"-secret", 7}, {"-password", 9},
+                                          {"-authorization", 14}};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (rqv_str_eq_nocase(name, names[i]))
@@ -89,6 +89,7 @@ bool rqv_field_is_secret(struct rqv_str name)
     return false;
 }
 
+/* Framing, hop-by-hop (RFC 9110 7.6.1) and proxy fields: the daemon writes those, from what it knows. */
 static bool is_daemons_own(struct rqv_str name)
 {
     static const struct {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fuzz_fields - lines "name:value" of the input become fields. What check_request lets pass is byte by byte
- * what RFC 9110 allows, names none of the daemon's fields and at most one Host; look-ups agree with a plain
- * search.
+ * what RFC 9110 allows, names none of the daemon's fields and at most one Host; secrets are known by their
+ * names; look-ups agree with a plain search.
  */
 #include "proto/fields.h"
 
@@ -40,6 +40,22 @@ static bool is_name(struct rqv_str name, const char *text)
     return name.len == strlen(text) && strncasecmp(name.ptr, text, name.len) == 0;
 }
 
+static void check_secret(struct rqv_str name)
+{
+    static const char *const names[] = {"authorization", "cookie", "cookie2", "proxy-authorization"};
+    static const char *const ends[] = {"-key",    "apikey",    "-auth",         "-token",
+                                       "-secret", "-password", "-authorization"};
+    bool secret = false;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        secret |= is_name(name, names[i]);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        size_t len = strlen(ends[i]);
+        secret |= name.len >= len && strncasecmp(name.ptr + name.len - len, ends[i], len) == 0;
+    }
+    demand(rqv_field_is_secret(name) == (secret && !is_name(name, "idempotency-key")));
+}
+
 static void check_allowed(const struct rqv_fields *fields)
 {
     static const char *const refused[] = {
@@ -51,6 +67,7 @@ static void check_allowed(const struct rqv_fields *fields)
         struct rqv_str name = fields->at[i].name, value = fields->at[i].value;
 
         demand(name.len > 0);
+        check_secret(name);
         for (size_t j = 0; j < name.len; j++)
             demand((unsigned char)name.ptr[j] > 0x20 && (unsigned char)name.ptr[j] < 0x7f &&
                    name.ptr[j] != ':');

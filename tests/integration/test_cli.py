@@ -345,6 +345,12 @@ def cookie_jar(world):
     rt.contains(text_of(world.ours('-b', jar, world.origin.url('/echo'))), 'Cookie: k=v\r\n')
     rt.contains(text_of(world.ours('-c', '-', world.origin.url('/cookie'))), '\tk\tv\n')
     world.ours('-c', '/dev/null', world.origin.url('/cookie'))
+    link, real = world.place.fresh('link'), world.place.write('real', b'old')
+    os.symlink(real, link)
+    world.ours('-c', link, world.origin.url('/cookie'))
+    assert os.path.islink(link), 'a link was replaced'
+    with open(real, encoding='ascii') as file:
+        rt.contains(file.read(), '\tk\tv\n')
     done = world.ours('-c', '/no/such/jar', world.origin.url('/cookie'))
     rt.contains(done.stderr.decode(), 'reqivo: warning: the cookies could not be saved in /no/such/jar: ')
     odd = world.place.write('odd-jar', b'nonsense\n127.0.0.1\tFALSE\t/\tFALSE\t0\tk\tv\n')

@@ -651,6 +651,17 @@ START_TEST(a_response_is_saved)
     check_file(path, "the body");
     ck_assert_int_eq(reqivo_response_save(seen.response, path), 0);
     ck_assert_int_eq(reqivo_response_save(seen.response, "/nowhere/file"), -ENOENT);
+    char link[80];
+    struct stat st;
+    snprintf(link, sizeof link, "%s/link", fake.folder);
+    ck_assert_int_eq(symlink("file", link), 0);
+    ck_assert_int_eq(reqivo_response_save(seen.response, link), 0); /* it stays, and leads to the new file */
+    ck_assert(lstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+    check_file(path, "the body");
+    unlink(path);
+    ck_assert_int_eq(reqivo_response_save(seen.response, link), -ENOENT);
+    unlink(link);
+    ck_assert_int_eq(reqivo_response_save(seen.response, path), 0);
     ck_assert_int_eq(reqivo_response_save(NULL, path), -EINVAL);
     reqivo_response_free(seen.response);
     unlink(path);
