@@ -3,6 +3,7 @@
 
 A case is (name, request, expectation). request: method, path (on origin {a}) or url, options, session (a name: that of the case
 number is added to it, so that each case has a jar of its own; earlier: paths that are requested in that session before).
+host, earlier_host: a name that is routed to {a}.
 {a} {b} are http origins of two ports, {s} an https one; {A} {B} {S} the same, quoted for a query.
 The origins log everything: `log` maps an origin to the list of (method, path) that it has seen in this case, in order; what is in
 `never` must not stand in any head of that origin, what is in `always` must stand in every one.
@@ -107,6 +108,21 @@ case('a path', get('/end', session='jar', earlier=['/set/one=SECRET;Path=/other'
 case('Secure does not go to http', get('/to/302?{A}/end', 'redirect-policy 1', session='jar', origin='s',
                                        earlier=['/set/one=SECRET;Secure']), dict(OK, never={'a': 'SECRET'}))
 case('rule_b3_7: a domain of others', get('/end', session='jar', earlier=['/set/one=SECRET;Domain=com', '/set/two=SECRET;Domain=example.com']),
+     dict(OK, never_last={'a': 'SECRET'}))
+for name, setter, cookie, asked, sent in (
+        ('below a public suffix', 'a.example.co.uk', 'one=1;Domain=example.co.uk', 'b.example.co.uk', True),
+        ('a public suffix', 'a.example.co.uk', 'one=1;Domain=co.uk', 'b.example.co.uk', False),
+        ('a private suffix', 'one.github.io', 'one=1;Domain=github.io', 'two.github.io', False),
+        ('the suffix itself is a host of its own', 'github.io', 'one=1;Domain=github.io', 'two.github.io', False),
+        ('mixed case', 'WWW.Example.ORG', 'one=1;Domain=eXample.oRg', 'shop.example.org', True),
+        ('a leading dot', 'www.example.org', 'one=1;Domain=.example.org', 'shop.example.org', True),
+        ('a trailing dot', 'www.example.org', 'one=1;Domain=example.org.', 'shop.example.org', False),
+        ('another host', 'www.example.org', 'one=1;Domain=shop.example.org', 'shop.example.org', False),
+        ('host-only', 'example.org', 'one=1', 'www.example.org', False),
+        ('a name that only ends alike', 'example.org', 'one=1;Domain=example.org', 'badexample.org', False)):
+    case(f'rule_b3_7: {name}', get('/end', session='jar', host=asked, earlier_host=setter, earlier=[f'/set/{cookie}']),
+         dict(OK, **{'always_last' if sent else 'never_last': {'a': 'one=1'}}))
+case('rule_b3_7: an address has no domains', get('/end', session='jar', earlier=['/set/one=SECRET;Domain=0.0.1', '/set/two=SECRET;Domain=.0.0.1']),
      dict(OK, never_last={'a': 'SECRET'}))
 case('rule_b3_7: a bomb of cookies', get('/bomb', session='jar'), {'error': 'E_LIMIT_COOKIES', 'status': 200})
 case('one Cookie field', get('/end', ('field', 'Cookie', 'mine=0'), session='jar', earlier=['/set/one=1']),

@@ -161,16 +161,26 @@ def check(world, result, expect):
     check_logs(world, expect)
 
 
+def place_of(world, request, key):
+    """(the URL's beginning, options): an origin, or a name that is routed to one."""
+    url = world.urls[request.get('origin', 'a')]
+    options = [f'ca {world.certs.ca}']
+    if key not in request:
+        return url, options
+    port = url.rsplit(':', 1)[1]
+    return f'http://{request[key]}:{port}', [*options, f'route 127.0.0.1:{port}']
+
+
 def run_case(world, driver, number, request, expect):
     world.forget()
     name = f'{driver.kind}-{number}'
-    base = world.urls[request.get('origin', 'a')]
-    options = [*request['options'], *([f'ca {world.certs.ca}'])]
+    base, options = place_of(world, request, 'host')
+    earlier, earlier_options = place_of(world, request, 'earlier_host')
     session = f'{request["session"]}-{name}' if 'session' in request else '-'
     driver.write(f'session {session}\n')
     for path in request.get('earlier', ()):
-        rt.equal(driver.ask(name, 'GET', base + path, f'ca {world.certs.ca}')['error'], '', 'the earlier request')
-    result = driver.ask(name, request['method'], base + world.fill(request['path']), *options)
+        rt.equal(driver.ask(name, 'GET', earlier + path, *earlier_options)['error'], '', 'the earlier request')
+    result = driver.ask(name, request['method'], base + world.fill(request['path']), *request['options'], *options)
     driver.write('session -\n')
     check(world, result, expect)
 
