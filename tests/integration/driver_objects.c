@@ -4,6 +4,7 @@
  *
  *   set base URL | field NAME VALUE | timeout WHICH MS | basic USER PASSWORD | bearer TOKEN | redirects N
  *   set redirect-policy BITS | cookies 0|1 | decode 0|1 | verify 0|1 | ca PATH | tls MIN MAX | hook ...
+ *   set load-cookies PATH | save-cookies PATH | clear-cookies
  *   set no-base | no-field NAME | no-basic | no-bearer | no-hooks
  *   operate TAG stats POOL | limit POOL N | prewarm POOL N | close-idle POOL
  *   operate TAG refresh CONNECTION | release CONNECTION | info CONNECTION | close CONNECTION
@@ -39,6 +40,8 @@ static int take_away(struct reqivo_session *session, const char *what, const cha
         return reqivo_session_set_base_url(session, NULL);
     if (strcmp(what, "no-field") == 0)
         return reqivo_session_set_field(session, name, NULL);
+    if (strcmp(what, "clear-cookies") == 0)
+        return reqivo_session_clear_cookies(session);
     if (strcmp(what, "no-basic") == 0)
         return reqivo_session_set_basic(session, NULL, NULL);
     if (strcmp(what, "no-bearer") == 0)
@@ -75,9 +78,13 @@ static int set_one(struct reqivo_session *session, const char *what, char *rest)
         const char *what;
         int (*set)(struct reqivo_session *session, const char *text);
     } texts[] = {
-        {"base", reqivo_session_set_base_url},    {"bearer", reqivo_session_set_bearer},
-        {"ca", reqivo_session_set_ca_file},       {"redirects", set_redirects},
+        {"base", reqivo_session_set_base_url},
+        {"bearer", reqivo_session_set_bearer},
+        {"ca", reqivo_session_set_ca_file},
+        {"redirects", set_redirects},
         {"redirect-policy", set_redirect_policy},
+        {"load-cookies", reqivo_session_load_cookies},
+        {"save-cookies", reqivo_session_save_cookies},
     };
     static const struct {
         const char *what;

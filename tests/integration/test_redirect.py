@@ -185,6 +185,34 @@ def run_case(world, driver, number, request, expect):
     check(world, result, expect)
 
 
+def setting(driver, what, error=''):
+    driver.write(f'set {what}\n')
+    row = driver.line()
+    rt.equal((row['set'], row['error']), (what.split()[0], error), f'set {what}')
+
+
+def jar_files(world, driver):
+    """A jar is saved, taken up by another session, and cleared; a file that is not there is one error."""
+    path = world.daemon.place.fresh(f'jar-{driver.kind}')
+
+    def sent(tag):
+        world.forget()
+        rt.equal(driver.ask(tag, 'GET', world.urls['a'] + '/end')['error'], '', tag)
+        return [line for line in head_of(world.log('a')[-1]).split('\r\n') if line.startswith('Cookie')]
+
+    driver.write(f'session files-{driver.kind}\n')
+    driver.ask('set', 'GET', world.urls['a'] + '/set/one=1')
+    setting(driver, f'save-cookies {path}')
+    setting(driver, 'save-cookies /nonexistent/jar', 'ENOENT')
+    setting(driver, 'clear-cookies')
+    cleared = sent('cleared')
+    driver.write(f'session other-{driver.kind}\n')
+    setting(driver, 'load-cookies /nonexistent/jar', 'ENOENT')
+    setting(driver, f'load-cookies {path}')
+    rt.equal((cleared, sent('loaded')), ([], ['Cookie: one=1']))
+    driver.write('session -\n')
+
+
 def quiet(world):
     state = rt.poll('no request is left in the daemon',
                     lambda: (s := drivers.gauge(world.daemon)) and s['all_requests'] == 0 and s)
@@ -217,6 +245,8 @@ def main():
                 if not world.daemon.process.running():
                     tap.ok(False, 'the daemon lives', world.daemon.process.output()[-3000:])
                     world.daemon.start()
+            if not chosen:
+                tap.case(f'{kind}: the files of a jar', jar_files, world, driver)
             tap.case(f'{kind}: each submitted request completed exactly once',
                      lambda d=driver, k=kind: submitted.update({k: summary(d)}))
         tap.case('both drivers submitted the same number of requests',
