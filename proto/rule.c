@@ -206,9 +206,11 @@ static int parse_path(struct rqv_str text, struct rqv_rule *rule, const char **r
 
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
+        int high = c == '%' && i + 2 < text.len ? hex(text.ptr[i + 1]) : -1;
+        int low = high >= 0 ? hex(text.ptr[i + 2]) : -1;
 
-        if (c == '%' && i + 2 < text.len && hex(text.ptr[i + 1]) >= 0 && hex(text.ptr[i + 2]) >= 0) {
-            c = (char)(hex(text.ptr[i + 1]) << 4 | hex(text.ptr[i + 2]));
+        if (high >= 0 && low >= 0) {
+            c = (char)(high << 4 | low);
             i += 2;
             if (c == '/')
                 return fail(ret_why, "the path has a slash in it that is encoded");

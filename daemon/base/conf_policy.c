@@ -221,9 +221,17 @@ static void section_read(struct making *making, cfg_t *cfg, const char *section,
     }
 }
 
-static void *section_make(struct making *making, const char *section, const char *title, void *list,
-                          unsigned *count, size_t size)
+/* Where the things go that sections of one kind make: policies_grow(). */
+struct things {
+    const char *section;
+    void *list;
+    unsigned *count;
+    size_t size;
+};
+
+static void *section_make(struct making *making, const struct things *things, const char *title)
 {
+    const char *section = things->section;
     void *made;
 
     if (!is_name(title)) {
@@ -231,11 +239,11 @@ static void *section_make(struct making *making, const char *section, const char
                section, title);
         return NULL;
     }
-    if (*count == POLICIES_MAX) {
+    if (*things->count == POLICIES_MAX) {
         report(making, "%s \"%s\": there are more than %d such sections", section, title, POLICIES_MAX);
         return NULL;
     }
-    made = policies_grow(list, count, size);
+    made = policies_grow(things->list, things->count, things->size);
     if (!made) {
         report(making, "%s \"%s\": there is no memory for it", section, title);
         making->no_memory = true;
@@ -245,12 +253,14 @@ static void *section_make(struct making *making, const char *section, const char
 
 static void sections_read(struct making *making, cfg_t *root)
 {
-    struct policies *policies = making->policies;
+    struct policies *all = making->policies;
+    const struct things partitions = {"partition", &all->partitions, &all->partition_count,
+                                      sizeof(struct partition)};
+    const struct things policies = {"policy", &all->policies, &all->policy_count, sizeof(struct policy)};
 
     for (unsigned i = 0; i < cfg_size(root, "partition"); i++) {
         cfg_t *cfg = cfg_getnsec(root, "partition", i);
-        struct partition *partition = section_make(making, "partition", cfg_title(cfg), &policies->partitions,
-                                                   &policies->partition_count, sizeof(struct partition));
+        struct partition *partition = section_make(making, &partitions, cfg_title(cfg));
 
         if (!partition)
             continue;
@@ -260,8 +270,7 @@ static void sections_read(struct making *making, cfg_t *root)
     }
     for (unsigned i = 0; i < cfg_size(root, "policy"); i++) {
         cfg_t *cfg = cfg_getnsec(root, "policy", i);
-        struct policy *policy = section_make(making, "policy", cfg_title(cfg), &policies->policies,
-                                             &policies->policy_count, sizeof(struct policy));
+        struct policy *policy = section_make(making, &policies, cfg_title(cfg));
 
         if (!policy)
             continue;

@@ -12,7 +12,7 @@ import re
 
 import gate
 
-FLAGS = ("-std=gnu11", "-D_GNU_SOURCE", "-Iinclude", "-I.", "-w")
+FLAGS = ("-std=gnu11", "-D_GNU_SOURCE", "-DREQIVO_SBINDIR=\"/usr/sbin\"", "-Iinclude", "-I.", "-w")
 
 
 # A function that is handed to one of these (OpenSSL's, wslay's) has the parameters that the library dictates.
