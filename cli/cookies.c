@@ -5,11 +5,13 @@
 #include "cli/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <reqivo/session.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static bool is_pair(const struct cli_item *item)
 {
@@ -133,16 +135,22 @@ static int save_file(struct reqivo_session *session, const char *path)
 {
     struct stat st;
     FILE *file;
-    int rc;
+    int fd, rc;
 
     if (strcmp(path, "-") == 0)
         return print_all(session, stdout);
     /* What is no file of its own, /dev/stdout for one, is written to as it is. */
     if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
         return reqivo_session_save_cookies(session, path);
-    file = fopen(path, "we");
-    if (!file)
-        return -errno;
+    fd =
+        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600); /* a link may lead to a file to be made */
+    file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!file) {
+        rc = -errno;
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
     rc = print_all(session, file);
     return fclose(file) != 0 && rc == 0 ? -EIO : rc;
 }

@@ -351,6 +351,9 @@ def cookie_jar(world):
     assert os.path.islink(link), 'a link was replaced'
     with open(real, encoding='ascii') as file:
         rt.contains(file.read(), '\tk\tv\n')
+    os.unlink(real)
+    world.ours('-c', link, world.origin.url('/cookie'))  # the link leads nowhere yet
+    rt.equal(oct(os.stat(real).st_mode & 0o777), '0o600')
     done = world.ours('-c', '/no/such/jar', world.origin.url('/cookie'))
     rt.contains(done.stderr.decode(), 'reqivo: warning: the cookies could not be saved in /no/such/jar: ')
     odd = world.place.write('odd-jar', b'nonsense\n127.0.0.1\tFALSE\t/\tFALSE\t0\tk\tv\n')
