@@ -71,6 +71,7 @@ libreqivod_la_SOURCES += \
 	daemon/ipc/peer_ws.c daemon/ipc/peer_ws.h \
 	daemon/ipc/query.c daemon/ipc/query.h \
 	daemon/ipc/report.c daemon/ipc/report.h \
+	daemon/ipc/scrape.c daemon/ipc/scrape.h \
 	daemon/ipc/slow.c daemon/ipc/slow.h \
 	daemon/ipc/trusts.c daemon/ipc/trusts.h
 

@@ -58,6 +58,7 @@ struct daemon {
     struct wsession_env wsessions;
     struct reload reload;
     struct ipc_asker hangup; /* of SIGHUP, while its reload lasts */
+    int metrics; /* the socket of metrics.listen, until the one who answers there is made; or -1 */
     struct ipc ipc;
 };
 
@@ -365,6 +366,22 @@ static const char *socket_hint(const struct daemon *daemon)
     return "; this is the system service's place: name another one with --socket, or set XDG_RUNTIME_DIR";
 }
 
+static int metrics_start(struct daemon *daemon)
+{
+    char why[256] = "";
+    int rc = scrape_listen(&daemon->conf.metrics_listen, &daemon->metrics, why, sizeof(why));
+
+    if (rc < 0)
+        log_error("start: %s", why);
+    return rc < 0 ? ipc_exit_status(rc) : 0;
+}
+
+static void metrics_stop(struct daemon *daemon)
+{
+    if (daemon->metrics >= 0)
+        close(daemon->metrics);
+}
+
 static void on_stop_signal(void *owner);
 
 static void on_drain_asked(void *owner)
@@ -397,7 +414,11 @@ static int socket_start(struct daemon *daemon)
     int rc = ipc_start(&daemon->ipc, &params, why, sizeof(why));
     if (rc < 0)
         log_error("start: socket: %s%s", why, socket_hint(daemon));
-    return rc < 0 ? ipc_exit_status(rc) : 0;
+    if (rc < 0)
+        return ipc_exit_status(rc);
+    scrape_use(&daemon->ipc.scrape, daemon->metrics);
+    daemon->metrics = -1;
+    return 0;
 }
 
 static void socket_stop(struct daemon *daemon)
@@ -559,6 +580,8 @@ static const struct start_step start_steps[] = {
     {"exchanges", exchanges_start, exchanges_stop},
     /* before the programs that may ask for one */
     {"reload", reload_start, reload_stop},
+    /* before the socket, whose side answers there */
+    {"metrics", metrics_start, metrics_stop},
     /* as late as can be: from here on programs connect */
     {"socket", socket_start, socket_stop},
     /* last but one: until now the start counts against TimeoutStartSec only */

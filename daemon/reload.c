@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What the thread makes. It touches the options, which never change, and what is its own. */
 struct reload_job {
@@ -25,6 +26,7 @@ struct reload_job {
     const struct options *options;
     struct conf conf;
     struct tls_roots *roots;
+    int metrics; /* the socket of a new metrics.listen; -1: none */
     int code;
     char *errors; /* lines */
     size_t errors_len;
@@ -133,6 +135,24 @@ static void use_conf(struct reload *reload, struct conf *fresh)
         overload_look(use->accounts, (enum account_kind)kind); /* a total may be full now, or no longer */
 }
 
+static bool metrics_move(const struct reload *reload, const struct reload_job *job)
+{
+    return !rqv_addr_eq(&job->conf.metrics_listen, &reload->use.conf->metrics_listen);
+}
+
+/* An address may be taken already: that is known before anything is changed. */
+static int metrics_listen(struct reload *reload, struct reload_job *job)
+{
+    char why[256] = "";
+
+    if (!metrics_move(reload, job))
+        return 0;
+    int rc = scrape_listen(&job->conf.metrics_listen, &job->metrics, why, sizeof(why));
+    if (rc < 0)
+        say(reload, "%s", why);
+    return rc;
+}
+
 /* Nothing of this waits, and once the certificates are taken nothing of it fails. */
 static void swap(struct reload *reload, struct reload_job *job)
 {
@@ -145,10 +165,15 @@ static void swap(struct reload *reload, struct reload_job *job)
         return;
     }
     say(reload, "the configuration was read again");
+    bool moved = metrics_move(reload, job);
     conf_succeed(&job->conf, reload->use.conf, on_change, reload);
     if (trust > 0)
         say(reload, "\nthe CA certificates are changed");
     use_conf(reload, &job->conf);
+    if (moved) {
+        scrape_use(&reload->use.ipc->scrape, job->metrics);
+        job->metrics = -1;
+    }
     reload->state = RELOAD_RETIRING;
     wsession_retire(reload->use.wsessions);
     origins_retire(reload->use.origins, on_retired, reload);
@@ -178,6 +203,8 @@ static void on_work(struct worker_job *base)
 
 static void job_free(struct reload_job *job)
 {
+    if (job->metrics >= 0)
+        close(job->metrics);
     tls_roots_free(job->roots);
     conf_done(&job->conf);
     free(job->errors);
@@ -193,12 +220,14 @@ static void on_done(struct worker_job *base)
         job_free(job);
         return;
     }
-    if (job->code < 0) {
+    if (job->code < 0)
         say(reload, "%s", job->errors && job->errors_len ? job->errors : strerror(-job->code));
+    else
+        job->code = metrics_listen(reload, job);
+    if (job->code < 0)
         finish(reload, job->code);
-    } else {
+    else
         swap(reload, job);
-    }
     job_free(job);
 }
 
@@ -209,6 +238,7 @@ static int submit(struct reload *reload)
 
     if (!job)
         return rc < 0 ? rc : -ENOMEM;
+    job->metrics = -1;
     job->job.work = on_work;
     job->job.done = on_done;
     job->reload = reload;

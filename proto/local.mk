@@ -5,6 +5,7 @@ libproto_la_SOURCES = \
 	proto/cookie.c proto/cookie.h proto/cookie_date.c proto/cookie_file.c \
 	proto/fields.c proto/fields.h \
 	proto/form.c proto/form.h \
+	proto/http1_asked.c proto/http1_asked.h \
 	proto/rule.c proto/rule.h proto/rule_match.c \
 	proto/url.c proto/url.h proto/url_format.c \
 	proto/url_resolve.c proto/url_resolve.h \

@@ -430,7 +430,7 @@ static void dump_entry(const struct conf_entry *entry, const struct conf *conf, 
         return;
     }
     conf_value_format(entry, conf, 0, text, sizeof(text));
-    if (entry->kind == CONF_PATH)
+    if (entry->kind == CONF_PATH || entry->kind == CONF_LISTEN)
         conf_quote(text, out);
     else
         fputs(text, out);

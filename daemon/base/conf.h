@@ -72,6 +72,10 @@ struct conf {
     } admins[CONF_NETS_MAX]; /* admins = {"alice", "@adm"}, besides root and the daemon's own user */
     unsigned admin_count;
 
+    /* metrics { listen = "127.0.0.1:9464", users = allow|refuse } */
+    struct rqv_addr metrics_listen; /* a loopback address; family 0: nowhere */
+    bool metrics_users;             /* the figures of each user, too */
+
     /* tls { insecure = auto|allow|refuse } verification off: refused in the system service unless allowed */
     int8_t insecure;
 

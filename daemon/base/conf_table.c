@@ -76,6 +76,9 @@ const struct conf_entry conf_table[] = {
 
     {"control", "socket", "", NULL, 0, sizeof(((struct conf *)0)->control_socket) - 1, AT(control_socket), 0, CONF_PATH},
     {"control", "admins", "", NULL, 0, 0, AT(admins), offsetof(struct conf, admin_count), CONF_MEMBERS},
+
+    {"metrics", "listen", "", NULL, 0, 0, AT(metrics_listen), 0, CONF_LISTEN},
+    {"metrics", "users", "refuse", NULL, 0, 0, AT(metrics_users), 0, CONF_BOOL},
 };
 /* clang-format on */
 const size_t conf_table_count = sizeof(conf_table) / sizeof(conf_table[0]);
@@ -238,6 +241,52 @@ static int set_switch(const struct conf_entry *entry, void *conf, const char *te
     return 0;
 }
 
+/* "127.0.0.1:9464", "[::1]:9464" */
+static bool parse_listen(const char *text, struct rqv_addr *ret_addr)
+{
+    const char *colon = strrchr(text, ':');
+    uint64_t port;
+
+    if (!colon || !rqv_str_u64(rqv_str_from(colon + 1), &port) || port == 0 || port > UINT16_MAX)
+        return false;
+    struct rqv_str host = {text, (size_t)(colon - text)};
+    bool brackets = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+    if (brackets)
+        host = (struct rqv_str){host.ptr + 1, host.len - 2};
+    return rqv_addr_parse(host.ptr, host.len, (uint16_t)port, ret_addr) &&
+           brackets == (ret_addr->family == 6);
+}
+
+static int set_listen(const struct conf_entry *entry, void *conf, const char *text, char why[CONF_WHY_MAX])
+{
+    static const uint8_t one[16] = {[15] = 1}; /* ::1; an IPv4 address in IPv6 is written as IPv4 */
+    struct rqv_addr addr = {.family = 0};
+
+    if (text[0] && !parse_listen(text, &addr)) {
+        snprintf(why, CONF_WHY_MAX,
+                 "'%.60s' is not an address and a port, as in 127.0.0.1:9464 or [::1]:9464", text);
+        return -EINVAL;
+    }
+    if (text[0] && (addr.family == 4 ? addr.bytes[0] != 127 : memcmp(addr.bytes, one, sizeof(one)) != 0)) {
+        snprintf(why, CONF_WHY_MAX,
+                 "'%.60s' is no loopback address: this is for programs of this host, so take "
+                 "one of 127.0.0.0/8, or [::1]",
+                 text);
+        return -EINVAL;
+    }
+    memcpy(field(entry, conf), &addr, sizeof(addr));
+    return 0;
+}
+
+static void format_listen(const struct rqv_addr *addr, char *text, size_t size)
+{
+    char address[RQV_ADDRESS_MAX] = "";
+
+    if (addr->family)
+        rqv_addr_format(addr, address, sizeof(address));
+    snprintf(text, size, "%s", address);
+}
+
 /* ---- lists ---- */
 
 static unsigned *list_count(const struct conf_entry *entry, void *conf)
@@ -321,6 +370,8 @@ int conf_value_set(const struct conf_entry *entry, void *conf, const char *text,
     case CONF_SWITCH:
     case CONF_BOOL:
         return set_switch(entry, conf, text, why);
+    case CONF_LISTEN:
+        return set_listen(entry, conf, text, why);
     case CONF_NETS:
     case CONF_USERS:
     case CONF_MEMBERS:
@@ -372,6 +423,9 @@ void conf_value_format(const struct conf_entry *entry, const void *conf, unsigne
         return;
     case CONF_BOOL:
         format_switch(*(const bool *)at, text, size);
+        return;
+    case CONF_LISTEN:
+        format_listen(at, text, size);
         return;
     case CONF_NETS:
         conf_net_format((const struct rqv_net *)at + index, text, size);

@@ -20,6 +20,7 @@ enum conf_kind {
     CONF_WORD,    /* char[size]: one of `words` */
     CONF_SWITCH,  /* int8_t: refuse 0, allow 1, auto -1 where min is set */
     CONF_BOOL,    /* bool: refuse, allow */
+    CONF_LISTEN,  /* struct rqv_addr: a loopback address and a port, or "" */
     CONF_NETS,    /* struct rqv_net[CONF_NETS_MAX] and its count */
     CONF_USERS,   /* uint32_t[CONF_NETS_MAX] and its count: names or numbers */
     CONF_MEMBERS, /* struct conf_member[CONF_NETS_MAX] and its count: users, or groups with @ */

@@ -192,6 +192,7 @@ static void sockets_close(struct ipc *ipc)
 {
     listener_close(&ipc->data);
     listener_close(&ipc->control);
+    scrape_close(&ipc->scrape);
     lock_give(ipc->use.conf->socket, &ipc->lock);
     idle_done(ipc);
 }
@@ -338,6 +339,7 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
         return rc;
     listener_init(&ipc->data, ipc, params->accounts);
     listener_init(&ipc->control, ipc, &ipc->control_accounts);
+    scrape_init(&ipc->scrape, ipc);
     fds_init(&ipc->fds, params->loop);
     rc = listeners_start(ipc, why, why_size);
     if (rc < 0)

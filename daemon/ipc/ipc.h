@@ -14,6 +14,7 @@
 #include "daemon/base/queue.h"
 #include "daemon/ipc/fds.h"
 #include "daemon/ipc/listener.h"
+#include "daemon/ipc/scrape.h"
 #include "daemon/work/exchange.h"
 #include "daemon/work/wsession.h"
 
@@ -54,7 +55,8 @@ struct ipc_params {
 struct ipc {
     struct ipc_params use;
     struct listener data, control;
-    struct accounts control_accounts; /* of the control socket's peers */
+    struct scrape scrape;             /* the metrics over HTTP */
+    struct accounts control_accounts; /* of the control socket's peers, and of those who read the metrics */
     struct queue_pool control_queues;
     struct loop_timer hello;  /* the oldest peer that has not said HELLO */
     struct loop_timer hungry; /* the peer that has been hungry longest */

@@ -32,7 +32,10 @@ tests_fuzz_fuzz_fields_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 
 if ENABLE_FUZZ
-noinst_PROGRAMS += tests/fuzz/fuzz_http1 tests/fuzz/fuzz_http1_encode
+noinst_PROGRAMS += tests/fuzz/fuzz_http1 tests/fuzz/fuzz_http1_asked tests/fuzz/fuzz_http1_encode
+tests_fuzz_fuzz_http1_asked_SOURCES = tests/fuzz/fuzz_http1_asked.c
+tests_fuzz_fuzz_http1_asked_LDADD = libproto.la libcommon.la
+tests_fuzz_fuzz_http1_asked_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c tests/lib/http1_run.h
 tests_fuzz_fuzz_http1_LDADD = libhttp1.la libproto.la libcommon.la
 tests_fuzz_fuzz_http1_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

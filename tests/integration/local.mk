@@ -84,7 +84,7 @@ tests_integration_ws_echo_server_SOURCES = tests/integration/ws_echo_server.c
 tests_integration_ws_echo_server_LDADD = $(WSLAY_LIBS) $(OPENSSL_LIBS)
 
 # the control socket, and what it shows
-control_scripts = tests/integration/test_completion.py tests/integration/test_metrics.py
+control_scripts = tests/integration/test_completion.py tests/integration/test_metrics.py tests/integration/test_metrics_address.py
 dist_check_SCRIPTS += $(control_scripts)
 TESTS += $(control_scripts)
 EXTRA_DIST += tests/integration/prometheus.py

@@ -79,7 +79,7 @@ def values_of(setting, values):
         err = with_config(assignment(setting, wrong), '--check-config').stderr
         if not err.startswith(f'FILE:2: {setting}: '):
             return err
-        for kind, words in (('path', 'not an absolute path'), ('addresses', 'not an address or prefix'), ('members', 'groups have @'), ('users', 'there is no user')):
+        for kind, words in (('path', 'not an absolute path'), ('addresses', 'not an address or prefix'), ('members', 'groups have @'), ('users', 'there is no user'), ('loopback address', 'not an address and a port')):
             if words in err:
                 return kind
         found = re.search(r'is none of (.*)$', err, re.M)

@@ -66,11 +66,13 @@ tests_unit_test_url_SOURCES = tests/unit/test_url.c tests/unit/unit.h
 tests_unit_test_url_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
 
 # proto/http1
-http1_tests = tests/unit/test_http1_battery tests/unit/test_http1_decode tests/unit/test_http1_encode \
+http1_tests = tests/unit/test_http1_asked tests/unit/test_http1_battery tests/unit/test_http1_decode tests/unit/test_http1_encode \
 	tests/unit/test_http1_length tests/unit/test_http1_rules
 http1_libs = libhttp1.la libproto.la libcommon.la $(CHECK_LIBS)
 check_PROGRAMS += $(http1_tests)
 TESTS += $(http1_tests)
+tests_unit_test_http1_asked_SOURCES = tests/unit/test_http1_asked.c tests/unit/unit.h
+tests_unit_test_http1_asked_LDADD = $(http1_libs)
 tests_unit_test_http1_battery_SOURCES = tests/unit/test_http1_battery.c tests/lib/http1_run.h tests/unit/unit.h
 tests_unit_test_http1_battery_LDADD = $(http1_libs)
 tests_unit_test_http1_decode_SOURCES = tests/unit/test_http1_decode.c tests/lib/http1_run.h tests/unit/unit.h
@@ -203,7 +205,7 @@ tests_unit_test_url_resolve_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
 
 # daemon/base/queue, daemon/upstream, daemon/work, daemon/ipc
 upstream_tests = tests/unit/test_exchange tests/unit/test_exchange_decode tests/unit/test_exchange_end tests/unit/test_exchange_hop \
-	tests/unit/test_exchange_session tests/unit/test_key tests/unit/test_control tests/unit/test_peer \
+	tests/unit/test_exchange_session tests/unit/test_key tests/unit/test_control tests/unit/test_scrape tests/unit/test_peer \
 	tests/unit/test_peer_memory tests/unit/test_peer_operate tests/unit/test_pool tests/unit/test_pool_fair tests/unit/test_queue \
 	tests/unit/test_peer_limits tests/unit/test_overload tests/unit/test_peer_order tests/unit/test_peer_slow tests/unit/test_pin \
 	tests/unit/test_stale tests/unit/test_waitq
@@ -229,6 +231,8 @@ tests_unit_test_peer_operate_SOURCES = tests/unit/test_peer_operate.c tests/lib/
 tests_unit_test_peer_operate_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_control_SOURCES = tests/unit/test_control.c tests/lib/mini_program.h $(mini_origin_sources)
 tests_unit_test_control_LDADD = libreqivod.la $(CHECK_LIBS)
+tests_unit_test_scrape_SOURCES = tests/unit/test_scrape.c tests/lib/mini_program.h $(mini_origin_sources)
+tests_unit_test_scrape_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_peer_SOURCES = tests/unit/test_peer.c tests/lib/mini_program.h $(mini_origin_sources)
 tests_unit_test_peer_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_peer_memory_SOURCES = tests/unit/test_peer_memory.c tests/lib/mini_program.h $(mini_origin_sources)

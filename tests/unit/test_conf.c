@@ -163,6 +163,54 @@ START_TEST(test_lists)
 }
 END_TEST
 
+static const struct {
+    const char *text, *wrong; /* NULL: it is taken, and comes out as it is */
+} addresses[] = {
+    {"", NULL},
+    {"127.0.0.1:9464", NULL},
+    {"127.255.0.9:1", NULL},
+    {"[::1]:65535", NULL},
+    {"126.0.0.1:9464", "is no loopback address"},
+    {"0.0.0.0:9464", "is no loopback address"},
+    {"[::]:9464", "is no loopback address"},
+    {"[::ffff:127.0.0.1]:9464", "is no loopback address"},
+    {"[fe80::1%1]:9464", "is no loopback address"},
+    {"127.0.0.1:0", "is not an address and a port"},
+    {"127.0.0.1:65536", "is not an address and a port"},
+    {"127.0.0.1:+1", "is not an address and a port"},
+    {"127.0.0.1:", "is not an address and a port"},
+    {"127.0.0.1", "is not an address and a port"},
+    {":9464", "is not an address and a port"},
+    {"9464", "is not an address and a port"},
+    {"::1:9464", "is not an address and a port"},
+    {"[::1]9464", "is not an address and a port"},
+    {"[127.0.0.1]:9464", "is not an address and a port"},
+    {"[::1%1]:9464", "is not an address and a port"},
+    {"localhost:9464", "is not an address and a port"},
+    {"0x7f.1:9464", "is not an address and a port"},
+};
+
+/* Nothing but an address of this host, in its one form: nobody else may read what is there. */
+START_TEST(test_addresses_to_listen_at)
+{
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+        char text[128], shown[128];
+
+        snprintf(text, sizeof text, "metrics {\n listen = \"%s\"\n users = allow\n}\n", addresses[i].text);
+        snprintf(shown, sizeof shown, "r.conf:2: metrics.listen: '%s' %s", addresses[i].text,
+                 addresses[i].wrong ? addresses[i].wrong : "");
+        ck_assert_int_eq(load(text), addresses[i].wrong ? -EINVAL : 0);
+        ck_assert_msg(!addresses[i].wrong || strstr(errors, shown), "%s: %s", shown, errors);
+        if (addresses[i].wrong)
+            continue;
+        ck_assert_int_eq(conf.metrics_listen.family, !*addresses[i].text         ? 0
+                                                     : *addresses[i].text == '[' ? 6
+                                                                                 : 4);
+        ck_assert(conf.metrics_users);
+    }
+}
+END_TEST
+
 START_TEST(test_list_limit)
 {
     static char text[8192];
@@ -405,7 +453,8 @@ START_TEST(test_dump_reads_back)
         load("socket = '/tmp/a \"b\" \\\\ ${HOME} ü'\nca_file = \"/etc/ca.pem\"\nlog_level = debug\n"
              "pool { idle = 1500 age = 61s }\nlimits { memory_uid = 1000001 }\n"
              "address_policy { allow = {\"fe80::/10\", \"::1\", \"1.2.3.4\"} deny = {\"10.0.0.0/8\"}\n"
-             " loopback_users = {1, 2, root} }\ntls { insecure = refuse }\ndns { backend = system }\n"),
+             " loopback_users = {1, 2, root} }\ntls { insecure = refuse }\nmetrics { listen = \"[::1]:80\" "
+             "}\ndns { backend = system }\n"),
         0);
     ck_assert_str_eq(conf.socket, "/tmp/a \"b\" \\ ${HOME} ü");
     before = dump();
@@ -439,6 +488,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, test_table_is_sound);
     tcase_add_test(tcase, test_units);
     tcase_add_test(tcase, test_lists);
+    tcase_add_test(tcase, test_addresses_to_listen_at);
     tcase_add_test(tcase, test_list_limit);
     tcase_add_test(tcase, test_all_errors_with_lines);
     tcase_add_test(tcase, test_settings_against_each_other);
