@@ -56,19 +56,20 @@ struct ctl_verb {
     const char *none;   /* without a row; NULL: one row always comes */
     const char *sorted; /* by this column; NULL: as they come */
     bool descending;
+    bool text; /* what comes is lines of text */
 };
 
 static const struct ctl_verb verbs[] = {
-    {"status", REQIVO_QUERY_STATUS, 0, 0, 0, NULL, NULL, false},
-    {"pools", REQIVO_QUERY_POOLS, 0, 0, 0, "no pools", "origin", false},
-    {"clients", REQIVO_QUERY_CLIENTS, 0, 0, 0, "no clients", "program", false},
-    {"requests", REQIVO_QUERY_REQUESTS, 0, 0, 0, "no requests", "age_ms", true},
-    {"websockets", REQIVO_QUERY_WEBSOCKETS, 0, 0, 0, "no websockets", "origin", false},
-    {"metrics", REQIVO_QUERY_METRICS, 0, 0, 0, NULL, NULL, false},
-    {"close", 0, REQIVO_CONTROL_CLOSE, 1, 1, NULL, NULL, false},
-    {"warm", 0, REQIVO_CONTROL_WARM, 1, 2, NULL, NULL, false},
-    {"reload", 0, REQIVO_CONTROL_RELOAD, 0, 0, NULL, NULL, false},
-    {"drain", 0, REQIVO_CONTROL_DRAIN, 0, 0, NULL, NULL, false},
+    {"status", REQIVO_QUERY_STATUS, 0, 0, 0, NULL, NULL, false, false},
+    {"pools", REQIVO_QUERY_POOLS, 0, 0, 0, "no pools", "origin", false, false},
+    {"clients", REQIVO_QUERY_CLIENTS, 0, 0, 0, "no clients", "program", false, false},
+    {"requests", REQIVO_QUERY_REQUESTS, 0, 0, 0, "no requests", "age_ms", true, false},
+    {"websockets", REQIVO_QUERY_WEBSOCKETS, 0, 0, 0, "no websockets", "origin", false, false},
+    {"metrics", REQIVO_QUERY_METRICS, 0, 0, 0, NULL, NULL, false, false},
+    {"close", 0, REQIVO_CONTROL_CLOSE, 1, 1, NULL, NULL, false, false},
+    {"warm", 0, REQIVO_CONTROL_WARM, 1, 2, NULL, NULL, false, false},
+    {"reload", 0, REQIVO_CONTROL_RELOAD, 0, 0, NULL, NULL, false, true},
+    {"drain", 0, REQIVO_CONTROL_DRAIN, 0, 0, NULL, NULL, false, false},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -193,13 +194,15 @@ static int options_parse(int argc, char *argv[], struct ctl_options *options)
 static int print(const struct ctl_options *options, struct rows *rows)
 {
     const struct ctl_verb *verb = options->verb;
-    bool one = verb->query == REQIVO_QUERY_STATUS || verb->control != 0;
+    bool one = verb->query == REQIVO_QUERY_STATUS || (verb->control != 0 && !verb->text);
 
     if (verb->sorted)
         rows_sort(rows, verb->sorted, verb->descending);
     if (options->json && rows_print_json(rows, one, stdout) < 0)
         return CLI_EXIT_WRITE;
-    if (!options->json && one)
+    if (!options->json && verb->text)
+        rows_print_values(rows, 0, stdout);
+    else if (!options->json && one)
         rows_print_lines(rows, stdout);
     else if (!options->json && rows->count)
         rows_print_table(rows, stdout);
@@ -229,7 +232,7 @@ static int query_code(int rc, char *why, size_t size)
     return exit;
 }
 
-/* What the daemon says about it becomes one row. */
+/* What the daemon says about it becomes one row, or a row for each line of text. */
 static int control(const struct ctl_options *options, struct reqivo_client *client, struct rows *rows,
                    char why[WHY_MAX])
 {
@@ -242,11 +245,14 @@ static int control(const struct ctl_options *options, struct reqivo_client *clie
         rc = reqivo_call(client, &request, &response);
     if (rc < 0)
         snprintf(why, WHY_MAX, "%s", reqivo_response_detail(response));
-    for (size_t i = 0; rc == 0 && i < reqivo_response_field_count(response); i++) {
+    for (size_t i = 0; i < reqivo_response_field_count(response); i++) {
         const char *name, *value;
 
         reqivo_response_field_at(response, i, &name, &value);
-        rows_join(rows, name, value);
+        if (options->verb->text)
+            rows_add(1, &name, &value, rows);
+        else
+            rows_join(rows, name, value);
     }
     reqivo_response_free(response);
     reqivo_request_free(request);
@@ -284,6 +290,8 @@ static int query(const struct ctl_options *options)
     } else {
         exit = query_code(rc, why, sizeof(why));
         fprintf(stderr, "reqivoctl: (%d) %s\n", exit, why);
+        if (options->verb->text) /* the first line is in there */
+            rows_print_values(&rows, 1, stderr);
     }
     rows_done(&rows);
     reqivo_close(client);

@@ -106,6 +106,13 @@ void rows_print_lines(const struct rows *rows, FILE *out)
     }
 }
 
+void rows_print_values(const struct rows *rows, size_t from, FILE *out)
+{
+    for (size_t r = from; r < rows->count; r++)
+        for (size_t i = 0; i < rows->items[r].count; i++)
+            fprintf(out, "%s\n", rows->items[r].pairs[i].value);
+}
+
 static const char *row_value(const struct rows_row *row, const char *name)
 {
     for (size_t i = 0; i < row->count; i++)

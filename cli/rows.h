@@ -36,6 +36,7 @@ void rows_done(struct rows *rows);
 void rows_sort(struct rows *rows, const char *column, bool descending);
 
 void rows_print_lines(const struct rows *rows, FILE *out);
+void rows_print_values(const struct rows *rows, size_t from, FILE *out); /* of rows that are lines of text */
 void rows_print_table(const struct rows *rows,
                       FILE *out); /* columns in the order of their first appearance */
 

@@ -108,9 +108,14 @@ static void on_retired(void *owner)
 
 /* ---- into force ---- */
 
-static void on_change(void *owner, const char *name, bool fixed)
+static void on_change(void *owner, const char *name, enum conf_change change)
 {
-    say(owner, "\n%s %s", name, fixed ? "needs a restart" : "is changed");
+    static const char *const what[] = {[CONF_CHANGED] = "is changed",
+                                       [CONF_FIXED] = "needs a restart",
+                                       [CONF_ADDED] = "is new",
+                                       [CONF_REMOVED] = "is gone"};
+
+    say(owner, "\n%s %s", name, what[change]);
 }
 
 /* Takes what was loaded into `fresh`. */

@@ -42,7 +42,7 @@ struct reload {
     struct worker *worker;         /* made by the first one */
     struct rqv_list askers, later; /* of this one; of the next */
     bool again, ending;
-    char text[1024];   /* of the one that runs, or ran last */
+    char text[16384];  /* of the one that runs, or ran last: names of all settings and sections have room */
     char trouble[256]; /* why the last one changed nothing; "": it did not fail */
 };
 

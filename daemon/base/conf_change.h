@@ -5,10 +5,14 @@
 
 #include "daemon/base/conf.h"
 
-#include <stdbool.h>
-
-/* `name`: section.option. fixed: it is bound to the start, so the value in force stays. */
-typedef void (*conf_change_fn)(void *owner, const char *name, bool fixed);
+/* `name`: section.option, or a section with its title as in: policy "web". */
+enum conf_change {
+    CONF_CHANGED,
+    CONF_FIXED, /* it is bound to the start, so the value in force stays */
+    CONF_ADDED, /* sections with a title */
+    CONF_REMOVED
+};
+typedef void (*conf_change_fn)(void *owner, const char *name, enum conf_change change);
 
 /* Makes `fresh`, which was just read, the successor of `old`: fn runs for each setting that differs, what
  * cannot change at run time is taken over, and a change of what may be reached counts in policy_generation.

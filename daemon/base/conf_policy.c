@@ -463,16 +463,47 @@ static void dump_section(const char *section, const char *title, const void *fro
         dump_option(option, from, out);
 }
 
+static void dump_partition(const struct policies *policies, unsigned i, FILE *out)
+{
+    dump_section("partition", policies->partitions[i].name, &policies->partitions[i], out);
+    dump_users(policies, 0, i + 1, out);
+    fputs("}\n", out);
+}
+
+static void dump_policy(const struct policies *policies, unsigned i, FILE *out)
+{
+    dump_section("policy", policies->policies[i].name, &policies->policies[i], out);
+    dump_users(policies, i + 1, 0, out);
+    fputs("}\n", out);
+}
+
 void conf_policies_dump(const struct policies *policies, FILE *out)
 {
-    for (unsigned i = 0; policies && i < policies->partition_count; i++) {
-        dump_section("partition", policies->partitions[i].name, &policies->partitions[i], out);
-        dump_users(policies, 0, i + 1, out);
-        fputs("}\n", out);
+    for (unsigned i = 0; policies && i < policies->partition_count; i++)
+        dump_partition(policies, i, out);
+    for (unsigned i = 0; policies && i < policies->policy_count; i++)
+        dump_policy(policies, i, out);
+}
+
+const char *conf_titled_name(const struct policies *policies, bool policy, unsigned i)
+{
+    if (!policies || i >= (policy ? policies->policy_count : policies->partition_count))
+        return NULL;
+    return policy ? policies->policies[i].name : policies->partitions[i].name;
+}
+
+bool conf_titled_dump(const struct policies *policies, bool policy, const char *name, FILE *out)
+{
+    const char *other;
+
+    for (unsigned i = 0; (other = conf_titled_name(policies, policy, i)); i++) {
+        if (strcmp(other, name) != 0)
+            continue;
+        if (policy)
+            dump_policy(policies, i, out);
+        else
+            dump_partition(policies, i, out);
+        return true;
     }
-    for (unsigned i = 0; policies && i < policies->policy_count; i++) {
-        dump_section("policy", policies->policies[i].name, &policies->policies[i], out);
-        dump_users(policies, i + 1, 0, out);
-        fputs("}\n", out);
-    }
+    return false;
 }

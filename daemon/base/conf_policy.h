@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conf_policy - the sections with a title, partition "NAME" { } and policy "NAME" { }: their options, what
- * libconfuse has read of them made into struct policies, and the dump. Only conf.c and the tests include
- * this.
+ * libconfuse has read of them made into struct policies, and the dump. Only conf.c, conf_change.c and the
+ * tests include this.
  */
 #ifndef DAEMON_BASE_CONF_POLICY_H
 #define DAEMON_BASE_CONF_POLICY_H
@@ -29,5 +29,10 @@ int conf_policy_check(const char *section, const char *option, const char *text,
 int conf_policies_make(struct conf *conf, cfg_t *root, const char *path, FILE *errors);
 
 void conf_policies_dump(const struct policies *policies, FILE *out);
+
+/* One by one, policies or partitions: the title of the i-th, NULL behind the last; and the dump of the one
+ * with that title, with the numbers of its users: false when there is none. `policies` may be NULL. */
+const char *conf_titled_name(const struct policies *policies, bool policy, unsigned i);
+bool conf_titled_dump(const struct policies *policies, bool policy, const char *name, FILE *out);
 
 #endif

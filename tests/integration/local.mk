@@ -58,7 +58,7 @@ EXTRA_DIST += tests/integration/error_cases.py tests/integration/helper_cases.py
 	tests/integration/pool_cases.py tests/integration/session_cases.py tests/integration/steps.py
 
 # the daemon under a service manager made by hand
-manager_scripts = tests/integration/test_reload.py
+manager_scripts = tests/integration/test_reload.py tests/integration/test_reload_policy.py
 dist_check_SCRIPTS += $(manager_scripts)
 TESTS += $(manager_scripts)
 EXTRA_DIST += tests/integration/manager.py

@@ -3,6 +3,7 @@
  * decides, what the account makes of it, and that a dump reads back. */
 #include "daemon/base/account.h"
 #include "daemon/base/conf.h"
+#include "daemon/base/conf_change.h"
 #include "daemon/base/policies.h"
 #include "tests/unit/unit.h"
 
@@ -389,6 +390,60 @@ START_TEST(requests_per_second)
 }
 END_TEST
 
+/* ---- what a reload names ---- */
+
+static char named[512];
+
+static void on_change(void *owner, const char *name, enum conf_change change)
+{
+    static const char sign[] = {
+        [CONF_CHANGED] = '~', [CONF_FIXED] = '!', [CONF_ADDED] = '+', [CONF_REMOVED] = '-'};
+    size_t len = strlen(named);
+
+    ck_assert_ptr_null(owner);
+    snprintf(named + len, sizeof(named) - len, "%c%s;", sign[change], name);
+}
+
+#define PARTITION(users) "partition \"p\" { users = {" users "} }\n"
+#define POLICIES(a, b)   "policy \"a\" { users = {" a "} }\npolicy \"b\" { users = {" b "} }\n"
+
+static const struct {
+    const char *before, *after, *named;
+} successions[] = {
+    {"", "", ""},
+    {"policy \"a\" { users = {1} }\n", "policy \"a\" { users = {1} }\n# the same\n", ""},
+    {"", "policy \"a\" { users = {1} }\n", "+policy \"a\";"},
+    {PARTITION("1, 2"), "", "-partition \"p\";"},
+    {PARTITION("1, 2"), PARTITION("1, 3"), "~partition \"p\";"},
+    {PARTITION("1, 2"), PARTITION("2, 1"), "~partition \"p\";"},
+    {PARTITION("1, 2"), "policy \"p\" { users = {1, 2} }\n" PARTITION("1, 2"), "+policy \"p\";"},
+    {"policy \"a\" { users = {1} deny = {\"http://x\"} }\n",
+     "policy \"a\" { users = {1} deny = {\"http://y\"} }\n", "~policy \"a\";"},
+    {"policy \"a\" { users = {1} requests = 3 }\n", "policy \"a\" { users = {1} }\n", "~policy \"a\";"},
+    {"policy \"a\" { users = {1} }\n", "policy \"b\" { users = {1} }\n", "+policy \"b\";-policy \"a\";"},
+    /* user 2 is the first one's that names him */
+    {POLICIES("1, 2", "2"), "policy \"b\" { users = {2} }\npolicy \"a\" { users = {1, 2} }\n",
+     "~policy \"b\";~policy \"a\";"},
+    {POLICIES("1", "2"), "policy \"b\" { users = {2} }\npolicy \"a\" { users = {1} }\n", ""},
+    {"pool { idle = 1s }\n", "policy \"a\" { users = {1} }\nsocket = \"/x\"\npool { idle = 2s }\n",
+     "!socket;~pool.idle;+policy \"a\";"},
+};
+
+START_TEST(a_reload_names_what_differs)
+{
+    struct conf old;
+
+    load_well(successions[_i].before);
+    old = conf;
+    conf.policies = NULL;
+    load_well(successions[_i].after);
+    named[0] = '\0';
+    conf_succeed(&conf, &old, on_change, NULL);
+    ck_assert_str_eq(named, successions[_i].named);
+    conf_done(&old);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("conf_policy");
@@ -402,6 +457,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, what_is_wrong_has_one_line, 0, WRONGS);
     tcase_add_test(t, a_dump_reads_back);
     tcase_add_test(t, deny_goes_before_allow);
+    tcase_add_loop_test(t, a_reload_names_what_differs, 0, sizeof(successions) / sizeof(successions[0]));
     suite_add_tcase(s, t);
     t = tcase_create("accounts");
     tcase_add_checked_fixture(t, accounts_setup, accounts_teardown);
