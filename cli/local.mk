@@ -28,8 +28,10 @@ reqivo_SOURCES = \
 	cli/transfer.c cli/transfer.h \
 	cli/verbose.c cli/verbose.h \
 	cli/ws.c cli/ws.h
+reqivo_LDFLAGS = $(AM_LDFLAGS) $(LTO_LDFLAGS)
 reqivo_LDADD = libcli.la
 
 reqivoctl_SOURCES = cli/reqivoctl.c cli/control.c cli/control.h cli/rows.c cli/rows.h cli/rows_json.c
 reqivoctl_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+reqivoctl_LDFLAGS = $(AM_LDFLAGS) $(LTO_LDFLAGS)
 reqivoctl_LDADD = libcli.la $(JANSSON_LIBS)

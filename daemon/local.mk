@@ -30,6 +30,7 @@ sbin_PROGRAMS += reqivod
 reqivod_CPPFLAGS = $(libreqivod_la_CPPFLAGS)
 reqivod_SOURCES = daemon/explain.c daemon/explain.h daemon/main.c daemon/options.c daemon/options.h \
 	daemon/reload.c daemon/reload.h
+reqivod_LDFLAGS = $(AM_LDFLAGS) $(LTO_LDFLAGS)
 reqivod_LDADD = libreqivod.la
 
 # daemon/upstream, daemon/work, daemon/ipc
