@@ -9,11 +9,12 @@
 #include <reqivo/error.h>
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KEEP_FREE  256    /* exchanges kept for reuse */
-#define HEAD_MAX   131072 /* an encoded request head: the wire's 60 KiB and escapes */
+#define HEAD_MAX   196608 /* an encoded request head: the wire's 60 KiB and escapes, its path twice */
 #define SEND_AHEAD 131072 /* body bytes that wait in a connection */
 
 /* ---- birth ---- */
@@ -101,7 +102,7 @@ static void exchange_init(struct exchange *x, struct exchange_env *env, const st
 {
     const struct rqv_request_head *head = params->head;
 
-    memset(x, 0, sizeof *x);
+    memset(x, 0, offsetof(struct exchange, lease.key.bytes));
     x->env = env;
     x->sink = params->sink;
     x->owner = params->owner;

@@ -112,7 +112,6 @@ struct exchange {
     uint64_t trust_id;
     struct pool *pool;
     struct waiter waiter;
-    struct lease lease;
     struct pin_turn turn; /* of the connection that it names, if it names one */
     struct queue head, body;
     size_t body_at;         /* body bytes before this have been given to the connection; kept for a repeat */
@@ -141,6 +140,7 @@ struct exchange {
     char address[RQV_ADDRESS_MAX];
     struct loop_timer timer;
     struct loop_task reap;
+    struct lease lease; /* last, and its key last in it: the key's bytes are not set before it is made */
 };
 
 void exchange_env_init(struct exchange_env *env, struct loop *loop, const struct conf *conf);

@@ -71,23 +71,46 @@ static bool is_bound_auth(const struct rqv_fields *fields)
 }
 
 /* What the policy judges is the path that is sent. */
+static long judge_and_encode(const struct target *target, const struct rqv_request_head *head,
+                             const struct rqv_http1_request *request, struct rqv_buf *room,
+                             struct rqv_err *err)
+{
+    int rc = judge_request(target, head->method, request->target, &head->fields, err);
+
+    if (rc < 0)
+        return rc;
+    long n = rqv_http1_encode_head(request, room->data + room->end, room->cap - room->end);
+    return n < 0 ? rqv_err_set(err, (int)n, REQIVO_PHASE_NONE, "%s", rqv_err_text((int)n)) : n;
+}
+
+/* The most that rqv_url_target() writes, or the wire's limit. */
+static size_t path_room(const struct rqv_url *url)
+{
+    size_t most = 2 + 3 * (url->path.len + url->query.len);
+
+    return most < RQV_WIRE_HEAD_MAX ? most : RQV_WIRE_HEAD_MAX;
+}
+
+/* The path is written behind the room of the head, which then takes it: on the stack, room for the longest
+ * would cost each request a page of memory for each 4 KiB of it. */
 static int encode_head(const struct target *target, const struct rqv_request_head *head,
                        const struct rqv_url *url, struct queue *ret_head, struct rqv_err *err)
 {
-    char path[RQV_WIRE_HEAD_MAX] RQV_UNINIT, authority[RQV_HOST_MAX + 16] RQV_UNINIT;
-    long path_len = rqv_url_target(url, path, sizeof path);
+    char authority[RQV_HOST_MAX + 16] RQV_UNINIT;
     long authority_len = rqv_url_authority(url, authority, sizeof authority);
-    size_t size = head->method.len + 512;
+    size_t path_max = path_room(url), size = head->method.len + path_max + sizeof authority + 256;
 
-    if (path_len < 0 || authority_len < 0)
-        return rqv_err_set(err, REQIVO_E_URL, REQIVO_PHASE_NONE, "%s", rqv_err_text(REQIVO_E_URL));
-    int rc =
-        judge_request(target, head->method, (struct rqv_str){path, (size_t)path_len}, &head->fields, err);
-    if (rc < 0)
-        return rc;
-    size += (size_t)path_len + (size_t)authority_len;
     for (size_t i = 0; i < head->fields.count; i++)
         size += head->fields.at[i].name.len + head->fields.at[i].value.len + 4;
+    int rc = queue_reserve(ret_head, size + path_max);
+    if (rc < 0)
+        return rqv_err_set(err, rc, REQIVO_PHASE_NONE, "%s", rqv_err_text(rc));
+    struct rqv_buf room = ret_head->buf;
+    room.cap = room.end + size;
+    char *path = (char *)room.data + room.cap;
+    long path_len = rqv_url_target(url, path, path_max);
+    if (path_len < 0 || authority_len < 0)
+        return rqv_err_set(err, REQIVO_E_URL, REQIVO_PHASE_NONE, "%s", rqv_err_text(REQIVO_E_URL));
     struct rqv_http1_request request = {
         .method = head->method,
         .target = {path, (size_t)path_len},
@@ -99,10 +122,10 @@ static int encode_head(const struct target *target, const struct rqv_request_hea
         .content_length = target->body_length,
         .expect_continue = target->expect,
     };
-    rc = queue_reserve(ret_head, size);
-    long n = rc < 0 ? rc : rqv_http1_encode_head(&request, ret_head->buf.data + ret_head->buf.end, size);
+    long n = judge_and_encode(target, head, &request, &room, err);
+    explicit_bzero(path, (size_t)path_len); /* outside of what the queue wipes */
     if (n < 0)
-        return rqv_err_set(err, (int)n, REQIVO_PHASE_NONE, "%s", rqv_err_text((int)n));
+        return (int)n;
     rqv_buf_commit(&ret_head->buf, (size_t)n);
     return 0;
 }

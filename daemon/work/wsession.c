@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_MAX       131072
+#define HEAD_MAX       196608
 #define IN_MAX         262144
 #define OUT_MAX        524288
 #define UP_MAX         (RQV_WS_WINDOW + RQV_WIRE_PAYLOAD_MAX + 4096)
