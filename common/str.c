@@ -141,41 +141,46 @@ bool rqv_is_tchar(unsigned char c)
     return classes[c] & T;
 }
 
-bool rqv_str_is_token(struct rqv_str s)
+size_t rqv_str_token_len(struct rqv_str s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        if (!(classes[(unsigned char)s.ptr[i]] & T))
-            return false;
-    }
-    return s.len > 0;
+    size_t n = 0;
+
+    while (n < s.len && (classes[(unsigned char)s.ptr[n]] & T))
+        n++;
+    return n;
 }
 
-/* Sets the top bit of some byte when any of the eight is below 0x20 or is 0x7f; a byte after such a one may
- * be reported wrongly, which only costs the slow look. */
-static bool has_control(const char *at)
+bool rqv_str_is_token(struct rqv_str s)
+{
+    return s.len > 0 && rqv_str_token_len(s) == s.len;
+}
+
+/* Top bits are set when any of the eight is below 0x20 or is 0x7f; a byte after such a one may be reported
+ * wrongly, which only costs the slow look. */
+static inline uint64_t controls(const char *at)
 {
     uint64_t word, del;
 
     memcpy(&word, at, sizeof(word));
     del = word ^ (ONES * 0x7f);
-    return (((word - ONES * 0x20) & ~word) | ((del - ONES) & ~del)) & TOPS;
+    return ((word - ONES * 0x20) & ~word) | ((del - ONES) & ~del);
 }
 
+/* By words, the last of which overlaps the one before it; by bytes what is short or holds a control byte,
+ * which a HTAB is too. */
 bool rqv_str_is_field_value(struct rqv_str s)
 {
-    size_t i = 0;
+    if (s.len >= 8) {
+        uint64_t found = controls(s.ptr + s.len - 8);
 
-    while (i < s.len) {
-        size_t end = s.len - i >= 8 ? i + 8 : s.len;
-
-        if (end == i + 8 && !has_control(s.ptr + i)) {
-            i = end;
-            continue;
-        }
-        for (; i < end; i++) {
-            if (!(classes[(unsigned char)s.ptr[i]] & V))
-                return false;
-        }
+        for (size_t i = 0; i < s.len - 8; i += 8)
+            found |= controls(s.ptr + i);
+        if (!(found & TOPS))
+            return true;
+    }
+    for (size_t i = 0; i < s.len; i++) {
+        if (!(classes[(unsigned char)s.ptr[i]] & V))
+            return false;
     }
     return true;
 }

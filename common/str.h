@@ -29,6 +29,7 @@ bool rqv_str_split(struct rqv_str *rest, char separator, struct rqv_str *ret_par
 bool rqv_str_u64(struct rqv_str s, uint64_t *ret_value);
 
 bool rqv_is_tchar(unsigned char c);            /* RFC 9110 5.6.2 */
+size_t rqv_str_token_len(struct rqv_str s);    /* how many tchars it begins with */
 bool rqv_str_is_token(struct rqv_str s);       /* 1*tchar */
 bool rqv_str_is_field_value(struct rqv_str s); /* VCHAR, obs-text, SP, HTAB; no other control byte */
 unsigned char rqv_ascii_lower(unsigned char c);

@@ -17,31 +17,10 @@
 
 #include <string.h>
 
-/* One table for speed: bit 0 tchar (RFC 9110 5.6.2), bit 1 a byte of a field value or reason (5.5: HTAB, SP,
- * VCHAR, obs-text). */
-enum { CLASS_TCHAR = 1, CLASS_TEXT = 2 };
-
-static const uint8_t classes[256] = {
-    ['\t'] = CLASS_TEXT, [' '] = CLASS_TEXT,         ['!'] = 3,         ['"'] = CLASS_TEXT,
-    ['#' ... '\''] = 3,  ['(' ... ')'] = CLASS_TEXT, ['*' ... '+'] = 3, [','] = CLASS_TEXT,
-    ['-' ... '.'] = 3,   ['/'] = CLASS_TEXT,         ['0' ... '9'] = 3, [':' ... '@'] = CLASS_TEXT,
-    ['A' ... 'Z'] = 3,   ['[' ... ']'] = CLASS_TEXT, ['^' ... 'z'] = 3, ['{'] = CLASS_TEXT,
-    ['|'] = 3,           ['}'] = CLASS_TEXT,         ['~'] = 3,         [0x80 ... 0xff] = CLASS_TEXT,
-};
-
 static int refuse(int code, const char *why, const char **ret_why)
 {
     *ret_why = why;
     return code;
-}
-
-static bool is_text(const uint8_t *bytes, size_t len)
-{
-    uint8_t all = CLASS_TEXT;
-
-    for (size_t i = 0; i < len; i++)
-        all &= classes[bytes[i]];
-    return all != 0;
 }
 
 static bool is_ows(uint8_t c)
@@ -83,7 +62,7 @@ static int status_line(const uint8_t *line, size_t len, struct rqv_http1_head *h
         return refuse(code, "the status is not three digits from 100 to 599", ret_why);
     if (len > 12 && line[12] != ' ')
         return refuse(code, "the status is not followed by a space", ret_why);
-    if (len > 12 && !is_text(line + 13, len - 13))
+    if (len > 12 && !rqv_str_is_field_value(view(line + 13, len - 13)))
         return refuse(code, "the reason phrase has a control byte", ret_why);
     head->minor = line[7] - '0';
     head->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
@@ -96,12 +75,11 @@ static int field_line(const struct rqv_http1_section *section, const uint8_t *li
                       struct rqv_fields *fields, const char **ret_why)
 {
     const int code = REQIVO_E_RESPONSE_HEAD;
-    size_t name = 0, from, to = len;
+    size_t name, from, to = len;
 
     if (is_ows(line[0]))
         return refuse(code, "a field line begins with white space (obsolete folding)", ret_why);
-    while (name < len && (classes[line[name]] & CLASS_TCHAR))
-        name++;
+    name = rqv_str_token_len(view(line, len));
     if (name == 0 || name == len || line[name] != ':')
         return refuse(code, "a field line is not a token, a colon and a value", ret_why);
     if (name > section->name_max)
@@ -110,7 +88,7 @@ static int field_line(const struct rqv_http1_section *section, const uint8_t *li
         from++;
     while (to > from && is_ows(line[to - 1]))
         to--;
-    if (!is_text(line + from, to - from))
+    if (!rqv_str_is_field_value(view(line + from, to - from)))
         return refuse(code, "a field value has a control byte", ret_why);
     if (fields)
         fields->at[fields->count++] = (struct rqv_field){view(line, name), view(line + from, to - from)};

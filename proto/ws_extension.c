@@ -30,10 +30,8 @@ static bool take(struct rqv_str *rest, char c)
 
 static bool take_token(struct rqv_str *rest, struct rqv_str *ret_token)
 {
-    struct rqv_str token = {rest->ptr, 0};
+    struct rqv_str token = {rest->ptr, rqv_str_token_len(*rest)};
 
-    while (token.len < rest->len && rqv_is_tchar((unsigned char)rest->ptr[token.len]))
-        token.len++;
     if (token.len == 0)
         return false;
     rest->ptr += token.len;
