@@ -93,12 +93,16 @@ bool conn_is_quiet(struct conn *conn)
 }
 
 /* It is watched while idle, so that the poll of this turn has told what had come until then, and every event
- * is heard before anything is handed out. What comes later meets a request that is not written yet, or one
- * that has been: no look at the socket can tell these apart, which is why a repeat is allowed for such a
- * request. */
+ * is heard before anything is handed out. Or its last response has been read in this very turn, to the last
+ * byte that there was; an end right behind it is not seen so, but this server has been seen to go on after a
+ * response. What comes later meets a request that is not written yet, or one that has been: no look at the
+ * socket can tell these apart, which is why a repeat is allowed for such a request. */
 static bool conn_was_quiet(struct conn *conn)
 {
-    return conn->ready == 0 && loop_has_asked(conn->pool->origins->loop, conn->idle_turn);
+    const struct loop *loop = conn->pool->origins->loop;
+    bool drained = conn->uses > 1 && conn->drained_turn == loop_turn(loop);
+
+    return conn->ready == 0 && (drained || loop_has_asked(loop, conn->idle_turn));
 }
 
 bool conn_is_fit(struct conn *conn, bool ask)
@@ -314,6 +318,8 @@ static void conn_readable(struct conn *conn)
         return;
     if (conn->ended) {
         queue_consume(&conn->in, have); /* what came before this read, of which nothing may be left */
+        if (!more)
+            conn->drained_turn = loop_turn(conn->pool->origins->loop);
         conn_end(conn, used < len || stream_read_pending(conn->stream));
     } else if (conn->decoder.state != RQV_HTTP1_STATE_FAILED)
         conn_stash(conn, bytes + used, len - used, used == 0 ? have : SIZE_MAX);

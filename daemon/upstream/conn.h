@@ -79,6 +79,7 @@ struct conn {
     struct loop_task flush, reap;
     uint64_t born_ms, idle_since_ms; /* CLOCK_BOOTTIME */
     uint64_t idle_turn;              /* of the loop, in which it was last watched as idle */
+    uint64_t drained_turn;           /* in which a response ended and the socket had no byte more */
     uint64_t idle_limit_ms;          /* the server's Keep-Alive: timeout, less a second; UINT64_MAX */
     unsigned uses;
     bool made_ahead;   /* a program has asked for it, so it stays though nobody leases it */
