@@ -147,7 +147,7 @@ void rqv_channel_adopt(struct rqv_channel *channel, int fd, uint64_t now_ms)
     channel->deadline_ms = UINT64_MAX;
     channel->excused = false;
     channel->written = 0;
-    channel->blocked = false;
+    channel->blocked = channel->shut = false;
     channel->broken = 0;
     channel->connect_errno = 0;
 }
@@ -199,7 +199,7 @@ void rqv_channel_down(struct rqv_channel *channel, uint64_t now_ms)
     channel->state = RQV_CHANNEL_DOWN;
     channel->peer_uid = -1;
     channel->broken = 0;
-    channel->blocked = false;
+    channel->blocked = channel->shut = false;
     rqv_buf_done(&channel->in);
     rqv_buf_wipe(&channel->out);
     plan_retry(channel, now_ms);
@@ -246,9 +246,19 @@ static void begin_flight(struct rqv_channel *channel)
     channel->fd = fd;
 }
 
+/* A daemon that is gone says no more, and its end is there at once. One that is going has shut its side so
+ * that nothing can be lost in the socket, and says what of it was not started. wire.md 7 */
+static void close_flight(struct rqv_channel *channel)
+{
+    channel->shut = true;
+    rqv_buf_wipe(&channel->out);
+}
+
 void rqv_channel_flush(struct rqv_channel *channel)
 {
     channel->blocked = false;
+    if (channel->shut)
+        close_flight(channel);
     if (channel->broken || channel->fd < 0)
         return;
     if (channel->written == 0 && channel->deadline_ms == UINT64_MAX)
@@ -260,6 +270,10 @@ void rqv_channel_flush(struct rqv_channel *channel)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM)) {
             channel->blocked = true;
+            return;
+        }
+        if (n < 0 && errno == EPIPE) {
+            close_flight(channel);
             return;
         }
         if (n < 0) {

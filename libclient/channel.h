@@ -30,12 +30,17 @@
 #define RQV_READ_MAX       ((size_t)128 * 1024)
 #define RQV_BACKOFF_MIN_MS 10
 #define RQV_BACKOFF_MAX_MS 2000
-#define RQV_GREETING_MS    5000 /* no HELLO for so long after ours: the daemon is taken for lost */
-#define RQV_UNUSED_MS      2000 /* a connection without HELLO for so long is about to be closed by the daemon */
-#define RQV_SILENCE_MS     20000 /* no byte for so long while requests are there: the daemon is asked for one */
-#define RQV_ANSWER_MS      10000 /* and no answer for so long: it hangs, and is taken for lost */
-#define RQV_DRAINING_MS    15000 /* a daemon that said GOAWAY and does not end */
-#define RQV_LATE_MS        1000 /* who looks so long after a deadline was asleep, and the daemon perhaps, too */
+/* What a daemon may take from being told to end until it has: its drain (10 s, if nobody has changed that)
+ * and what is left to be written. The service manager starts the next one after it. */
+#define RQV_DRAIN_BOUND_MS 15000
+/* No HELLO for so long after ours: the daemon is taken for lost. A connection that waits for the next one at
+ * the service manager's socket looks no different. */
+#define RQV_GREETING_MS RQV_DRAIN_BOUND_MS
+#define RQV_UNUSED_MS   2000  /* a connection without HELLO for so long is about to be closed by the daemon */
+#define RQV_SILENCE_MS  20000 /* no byte for so long while requests are there: the daemon is asked for one */
+#define RQV_ANSWER_MS   10000 /* and no answer for so long: it hangs, and is taken for lost */
+#define RQV_DRAINING_MS RQV_DRAIN_BOUND_MS /* a daemon that said GOAWAY and does not end */
+#define RQV_LATE_MS     1000 /* who looks so long after a deadline was asleep, and the daemon perhaps, too */
 
 enum rqv_channel_state { RQV_CHANNEL_DOWN, RQV_CHANNEL_GREETING, RQV_CHANNEL_UP, RQV_CHANNEL_DRAINING };
 
@@ -47,6 +52,7 @@ struct rqv_channel {
     uint64_t written; /* bytes of this connection that the kernel took */
     size_t read_size;
     bool blocked;      /* the last send found the socket full */
+    bool shut;         /* the daemon takes nothing more; what it says until its end is still to be read */
     int broken;        /* errno of a failed send, or ENOMEM: to be taken down when the input has been read */
     int connect_errno; /* of the last failed connect, EPERM for a daemon that is not trusted */
     long peer_uid;
@@ -82,7 +88,12 @@ void rqv_channel_down(struct rqv_channel *channel, uint64_t now_ms);
 
 static inline bool rqv_channel_takes_requests(const struct rqv_channel *channel)
 {
-    return (channel->state == RQV_CHANNEL_GREETING || channel->state == RQV_CHANNEL_UP) && !channel->broken;
+    return (channel->state == RQV_CHANNEL_GREETING || channel->state == RQV_CHANNEL_UP) && !channel->broken &&
+           !channel->shut;
+}
+static inline bool rqv_channel_takes_bodies(const struct rqv_channel *channel)
+{
+    return channel->state != RQV_CHANNEL_DOWN && !channel->broken && !channel->shut;
 }
 
 /* Bytes queued on this connection so far: the offset of what is encoded next. */

@@ -222,7 +222,7 @@ static bool has_work(const struct reqivo_client *client)
         return true;
     if (channel->state == RQV_CHANNEL_DRAINING && client->on_channel == 0)
         return true;
-    if (rqv_buf_len(&channel->out) >= RQV_OUT_HIGH || channel->state == RQV_CHANNEL_DOWN)
+    if (rqv_buf_len(&channel->out) >= RQV_OUT_HIGH || !rqv_channel_takes_bodies(channel))
         return false;
     return !rqv_list_empty(&client->sending) ||
            (client->waiting > (channel->state == RQV_CHANNEL_UP ? 0 : client->greeting) &&

@@ -3,8 +3,8 @@
  * connect - the connection's life as the exchanges see it: HELLO, loss, what a loss means for each request,
  * timers.
  *
- * At a loss a request is "not sent" when its bytes are still here, when GOAWAY listed it (receive.c), or when
- * it asked for BEGUN, which did not come though everything the daemon sent has been read. All others are
+ * At a loss a request is "not sent" when its frame is not all written, when GOAWAY listed it (receive.c), or
+ * when it asked for BEGUN, which did not come though everything the daemon sent has been read. All others are
  * "unknown". Not sent ones, and those that may be repeated anyway, wait for the daemon's successor, once.
  * design.md 3
  *

@@ -175,8 +175,9 @@ static int encode_request(struct reqivo_client *client, struct rqv_exchange *x)
     int r = rqv_secret_reserve(out, RQV_WIRE_HEADER + rqv_request_head_size(request));
     if (r < 0)
         return r;
-    x->offset = rqv_channel_offset(&client->channel);
-    return rqv_wire_encode_request(out, x->id, (uint8_t)(body_follows ? 0 : RQV_FLAG_END), &head);
+    r = rqv_wire_encode_request(out, x->id, (uint8_t)(body_follows ? 0 : RQV_FLAG_END), &head);
+    x->end = rqv_channel_offset(&client->channel);
+    return r;
 }
 
 /* What an operation acquires is named by its id from here on, and what it releases by none. */
@@ -197,8 +198,8 @@ static int encode_operation(struct reqivo_client *client, struct rqv_exchange *x
     int r = rqv_secret_reserve(out, RQV_WIRE_HEADER + RQV_OPERATION_ROOM + rqv_request_head_size(request));
     if (r < 0)
         return r;
-    x->offset = rqv_channel_offset(&client->channel);
     r = rqv_wire_encode_operation(out, x->id, &operation);
+    x->end = rqv_channel_offset(&client->channel);
     if (r < 0 || !target)
         return r;
     if (makes)
@@ -237,8 +238,9 @@ static int encode(struct reqivo_client *client, struct rqv_exchange *x)
         return encode_operation(client, x);
     if (!request->verb)
         return encode_request(client, x);
-    x->offset = rqv_channel_offset(&client->channel);
-    return rqv_wire_encode_query(&client->channel.out, x->id, request->verb);
+    int r = rqv_wire_encode_query(&client->channel.out, x->id, request->verb);
+    x->end = rqv_channel_offset(&client->channel);
+    return r;
 }
 
 int rqv_exchange_start(struct reqivo_client *client, struct rqv_exchange *x)
@@ -344,8 +346,9 @@ void rqv_exchange_complete(struct reqivo_client *client, struct rqv_exchange *x)
     rqv_exchange_notify(client, x);
 }
 
-/* What is known now, were nothing more to come. `drained`: all that the daemon ever sent has been read, so a
- * BEGUN that was asked for and is not there was never flushed, and no byte went to a server. */
+/* What is known now, were nothing more to come. A frame that the kernel has not taken whole was never acted
+ * upon. `drained`: all that the daemon ever sent has been read, so a BEGUN that was asked for and is not
+ * there was never flushed, and no byte went to a server. */
 uint8_t rqv_exchange_sent(const struct reqivo_client *client, const struct rqv_exchange *x, bool drained)
 {
     uint8_t now = REQIVO_SENT_UNKNOWN;
@@ -356,7 +359,7 @@ uint8_t rqv_exchange_sent(const struct reqivo_client *client, const struct rqv_e
         return x->sent;
     if (x->state == RQV_X_ANSWERED || x->hopped)
         return REQIVO_SENT_YES;
-    if (x->offset >= client->channel.written)
+    if (x->end > client->channel.written)
         now = REQIVO_SENT_NO;
     else if (drained && (RQV_REQUEST_OF(x)->flags & RQV_REQ_BEGUN) && !x->begun)
         now = REQIVO_SENT_NO;
@@ -429,6 +432,14 @@ struct reqivo_response *rqv_exchange_finish(struct reqivo_client *client, struct
 
 /* ---- the library's own deadline ---- */
 
+/* A daemon that said that it ends may need its whole drain for that, and only then comes the next one. */
+static uint64_t wait_bound_ms(const struct reqivo_client *client)
+{
+    if (client->start.wanted)
+        return RQV_START_BOUND_MS;
+    return client->goaway_code == REQIVO_E_SHUTDOWN ? RQV_DRAIN_BOUND_MS : RQV_WAIT_BOUND_MS;
+}
+
 uint64_t rqv_exchange_deadline_ms(const struct reqivo_client *client, const struct rqv_exchange *x)
 {
     const struct reqivo_request *request = RQV_REQUEST_OF(x);
@@ -445,8 +456,7 @@ uint64_t rqv_exchange_deadline_ms(const struct reqivo_client *client, const stru
     if (x->state == RQV_X_WAITING && client->channel.state == RQV_CHANNEL_DOWN) {
         uint64_t down_ms = client->channel.down_since_ms;
         uint64_t since_ms = submit_ms > down_ms ? submit_ms : down_ms;
-        uint64_t bound = (since_ms > x->replay_ms ? since_ms : x->replay_ms) +
-                         (client->start.wanted ? RQV_START_BOUND_MS : RQV_WAIT_BOUND_MS);
+        uint64_t bound = (since_ms > x->replay_ms ? since_ms : x->replay_ms) + wait_bound_ms(client);
         deadline = bound < deadline ? bound : deadline;
     }
     return deadline;

@@ -42,7 +42,7 @@ struct rqv_exchange {
     uint64_t replay_ms; /* when it went back to WAITING */
 
     /* out: REQUEST and body */
-    uint64_t offset; /* of REQUEST's first byte in all bytes queued on this connection */
+    uint64_t end; /* of its REQUEST (or what it has in its place) in all bytes queued on this connection */
     uint64_t body_sent;
     uint64_t credit;            /* bytes of DATA that the daemon still takes */
     bool body_ended;            /* DATA with END is queued */

@@ -122,7 +122,7 @@ static bool send_piece(struct reqivo_client *client, struct rqv_exchange *x)
 void rqv_client_pump(struct reqivo_client *client)
 {
     client->pump_again = false;
-    while (!client->pump_again && client->channel.state != RQV_CHANNEL_DOWN && !client->channel.broken &&
+    while (!client->pump_again && rqv_channel_takes_bodies(&client->channel) &&
            rqv_buf_len(&client->channel.out) < RQV_OUT_HIGH) {
         struct rqv_list *node = rqv_list_first(&client->sending);
         if (!node)

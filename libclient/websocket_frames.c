@@ -26,8 +26,9 @@ int rqv_websocket_start(struct reqivo_client *client, struct rqv_exchange *x)
     int r = rqv_secret_reserve(&client->channel.out, RQV_WIRE_HEADER + 128 + rqv_request_head_size(request));
     if (r < 0)
         return r;
-    x->offset = rqv_channel_offset(&client->channel);
-    return rqv_wire_encode_ws_open(&client->channel.out, x->id, &open);
+    r = rqv_wire_encode_ws_open(&client->channel.out, x->id, &open);
+    x->end = rqv_channel_offset(&client->channel);
+    return r;
 }
 
 static int refuse(const char *why, const char **ret_why)

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DRAIN_STEP_US 20000
+#define DRAIN_STEP_US 5000
 #define HUNGRY_US     20000
 #define HUNGRY_TURNS  64 /* of hungry peers, in one of the loop */
 #define HUNGRY_TICKS  25 /* without memory for so long: a request that only waits must go */
@@ -164,11 +164,8 @@ void ipc_hungry(struct ipc *ipc, struct peer *peer)
 
 static bool all_quiet(struct ipc *ipc)
 {
-    rqv_list_for_each (node, &ipc->peers) {
-        struct peer *peer = RQV_LIST_OF(node, struct peer, node);
-        if (!rqv_list_empty(&peer->exchange_list) || peer->query || queue_len(&peer->out) > 0)
-            return false;
-    }
+    if (!listener_is_closed(&ipc->data) || !listener_is_closed(&ipc->control) || !rqv_list_empty(&ipc->peers))
+        return false;
     rqv_list_for_each (node, &ipc->use.wsessions->all) {
         struct wsession *ws = RQV_LIST_OF(node, struct wsession, all_node);
         if (ws->state != WS_LINGER || queue_len(&ws->out) > 0)
@@ -181,17 +178,17 @@ static void on_drain(void *owner)
 {
     struct ipc *ipc = owner;
 
+    rqv_list_for_each (node, &ipc->peers)
+        peer_shut(RQV_LIST_OF(node, struct peer, node));
     if (all_quiet(ipc) || loop_now_us(ipc->use.loop) >= ipc->drain_until_us)
         loop_stop(ipc->use.loop);
     else
         loop_timer_at(&ipc->drain, loop_now_us(ipc->use.loop) + DRAIN_STEP_US);
 }
 
-/* From here on the path is the next daemon's. */
-static void sockets_close(struct ipc *ipc)
+/* The path is the next daemon's now, and so is the address of the metrics. */
+static void path_give(struct ipc *ipc)
 {
-    listener_close(&ipc->data);
-    listener_close(&ipc->control);
     scrape_close(&ipc->scrape);
     lock_give(ipc->use.conf->socket, &ipc->lock);
     idle_done(ipc);
@@ -202,17 +199,20 @@ void ipc_drain(struct ipc *ipc)
     if (ipc->draining)
         return;
     ipc->draining = true;
-    sockets_close(ipc);
+    listener_leave(&ipc->data);
+    listener_leave(&ipc->control);
+    path_give(ipc);
     rqv_list_for_each_safe (node, next, &ipc->peers) {
         struct peer *peer = RQV_LIST_OF(node, struct peer, node);
         if (peer->state == PEER_OPEN) /* who is silent gets HELLO first, when its own comes */
             peer_goaway(peer, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
         peer_pools_drain(peer);
         control_shutdown(peer);
+        peer_shut(peer);
     }
     wsession_drain(ipc->use.wsessions);
     ipc->drain_until_us = loop_now_us(ipc->use.loop) + (uint64_t)ipc->use.conf->drain_ms * 1000;
-    loop_timer_at(&ipc->drain, loop_now_us(ipc->use.loop) + DRAIN_STEP_US / 20);
+    loop_timer_at(&ipc->drain, loop_now_us(ipc->use.loop) + DRAIN_STEP_US / 5);
 }
 
 void ipc_repartition(struct ipc *ipc)
@@ -228,26 +228,29 @@ void ipc_repartition(struct ipc *ipc)
     }
 }
 
-/* What is left after the drain's time ends with a code, not with silence. */
+/* What is left after the drain's time ends with a code, not with silence; and so does what has not been read
+ * yet. */
 static void peer_end(struct peer *peer)
 {
-    if (peer->ipc->draining)
-        peer_hear_out(peer);
-    if (peer->state == PEER_CLOSED)
-        return;
     rqv_list_for_each_safe (node, next, &peer->exchange_list)
         exchange_cancel(RQV_LIST_OF(node, struct exchange, peer_node), REQIVO_E_SHUTDOWN,
                         "the daemon stopped before the request was complete");
     peer_ws_cancel_all(peer, REQIVO_E_SHUTDOWN, "the daemon stopped before the session was closed");
     if (peer->query)
         query_end(peer, REQIVO_E_SHUTDOWN);
+    if (peer->ipc->draining)
+        peer_hear_out(peer);
+    if (peer->state == PEER_CLOSED)
+        return;
     peer_flush_now(peer);
     peer_close(peer, "the daemon stops");
 }
 
 void ipc_done(struct ipc *ipc)
 {
-    sockets_close(ipc);
+    listener_close(&ipc->data);
+    listener_close(&ipc->control);
+    path_give(ipc);
     rqv_list_for_each_safe (node, next, &ipc->peers)
         peer_end(RQV_LIST_OF(node, struct peer, node));
     fds_done(&ipc->fds);

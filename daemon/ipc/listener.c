@@ -217,7 +217,10 @@ static void welcome(struct listener *listener, int fd)
         turn_away(listener, fd, &cred, rc, rqv_err_text(rc));
         return;
     }
-    ipc_arm_hello(ipc);
+    if (ipc->draining)
+        peer_shut(peer);
+    else
+        ipc_arm_hello(ipc);
 }
 
 static void accept_rest(struct listener *listener, uint64_t us)
@@ -246,6 +249,10 @@ static void on_accept(void *owner, unsigned events)
         if (why == EMFILE || why == ENFILE || why == ENOMEM || why == ENOBUFS) {
             log_error("accept: %s; resting for a moment", strerror(why));
             accept_rest(listener, ACCEPT_REST_US);
+        }
+        if (listener->leaving && (why == EAGAIN || why == EINVAL)) { /* nobody is left in its queue */
+            listener_close(listener);
+            return;
         }
         if (why != EINTR && why != ECONNABORTED)
             return;
@@ -300,23 +307,48 @@ int listener_start(struct listener *listener, int fd, const char *path, char *wh
 /* The order matters: once the name is gone and the socket is shut, nobody comes into its queue any more, also
  * not who had looked up the name before (he gets ECONNREFUSED). What accept() gives after that is all there
  * is. */
-bool listener_retire(struct listener *listener)
+static void shut(const struct listener *listener)
 {
-    int fd = listener->accept.fd, one;
-    bool any = false;
-
-    loop_io_stop(&listener->accept);
-    loop_timer_stop(&listener->pause);
     unlink(listener->path);
-    shutdown(fd, SHUT_RDWR);
+    shutdown(listener->accept.fd, SHUT_RDWR);
+}
+
+static bool let_in_all(struct listener *listener, int fd)
+{
+    bool any = false;
+    int one;
+
     while ((one = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0 || errno == EINTR) {
         if (one < 0)
             continue;
         any = true;
         welcome(listener, one);
     }
+    return any;
+}
+
+bool listener_retire(struct listener *listener)
+{
+    int fd = listener->accept.fd;
+
+    shut(listener);
+    loop_io_stop(&listener->accept);
+    loop_timer_stop(&listener->pause);
+    bool any = let_in_all(listener, fd);
     close(fd);
     return any;
+}
+
+void listener_leave(struct listener *listener)
+{
+    if (listener_is_closed(listener) || listener->leaving)
+        return;
+    if (listener->activated) {
+        listener_close(listener);
+        return;
+    }
+    shut(listener);
+    listener->leaving = true;
 }
 
 void listener_close(struct listener *listener)
@@ -333,6 +365,9 @@ void listener_close(struct listener *listener)
         close(fd);
         return;
     }
-    unlink(listener->path);
+    if (listener->leaving) /* the name is another daemon's by now */
+        let_in_all(listener, fd);
+    else
+        unlink(listener->path);
     fds_close(&listener->ipc->fds, fd, NULL); /* who waits there may have sent descriptors */
 }

@@ -23,6 +23,7 @@ struct listener {
     unsigned fresh;          /* peers that have not had a turn yet */
     bool control;
     bool activated;        /* the socket is the service manager's: it stays when we go */
+    bool leaving;          /* ours, after listener_leave() */
     struct log_rate noise; /* about connections of nobody in particular */
     char path[108];
 };
@@ -42,8 +43,17 @@ void listener_init(struct listener *listener, struct ipc *ipc, struct accounts *
 int listener_start(struct listener *listener, int fd, const char *path, char *why, size_t why_size);
 /* Our own socket goes, and who was in its queue is let in: were there any? listener_start() makes it anew. */
 bool listener_retire(struct listener *listener);
+/* Nobody comes in any more. Who waits at our own socket is let in first, as fast as the listener may, and
+ * then it is closed; at the service manager's, he waits for the next instance. */
+void listener_leave(struct listener *listener);
+static inline bool listener_is_closed(const struct listener *listener)
+{
+    return listener->accept.fd < 0;
+}
 /* The folder that `path` lies in; mode 0755, of a user's own 0700. */
 void listener_make_dir(const char *path, bool user);
-void listener_close(struct listener *listener); /* harmless when it is closed */
+/* Who waits at our own socket is let in after listener_leave(), and cut off otherwise. Harmless when it is
+ * closed. */
+void listener_close(struct listener *listener);
 
 #endif

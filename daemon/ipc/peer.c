@@ -25,6 +25,8 @@
 #define TIGHT     524288 /* what one read may cost: its bytes, requests, the bodies in it */
 #define PEER_READ 65536  /* one read; a frame that is longer is completed by the next */
 #define SPARE     262144 /* of ACCOUNT_OWED: what one such turn may cost, and DONE for what is in flight */
+#define LAST_READS                                                                                           \
+    256 /* of what one socket may hold: more than enough for any that the kernel's defaults allow */
 
 static bool peer_turn(void *owner);
 static bool peer_drain(void *owner);
@@ -180,7 +182,7 @@ static bool peer_is_full(const struct peer *peer)
  */
 static void peer_arm(struct peer *peer)
 {
-    bool rests = peer_is_full(peer) || peer->hungry;
+    bool rests = peer_is_full(peer) || peer->hungry || peer->ended;
 
     if (peer->write_blocked)
         slow_begin(peer);
@@ -237,6 +239,10 @@ static void peer_flush(void *owner)
         peer_flush_now(peer);
     if (peer->broken) {
         peer_close(peer, "it cannot be written to");
+        return;
+    }
+    if (peer->ended && queue_len(&peer->out) == 0) {
+        peer_close(peer, "the daemon stops");
         return;
     }
     peer_arm(peer);
@@ -392,7 +398,7 @@ static bool peer_turn_stashed(struct peer *peer, unsigned *budget)
     return !peer->hungry;
 }
 
-/* One read into `room`. > 0 bytes; 0 nothing now; -1 the peer was closed. */
+/* One read into `room`. > 0 bytes; 0 nothing now, or never again; -1 the peer was closed. */
 static long peer_read(struct peer *peer, uint8_t *room, size_t size)
 {
     ssize_t n = fds_recv(&peer->ipc->fds, peer->io.fd, room, size);
@@ -401,6 +407,11 @@ static long peer_read(struct peer *peer, uint8_t *room, size_t size)
         return (long)n;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return 0;
+    if (n == 0 && peer->shut) {
+        peer->ended = true;
+        loop_task_queue(peer->ipc->use.loop, &peer->flush, LOOP_FLUSH_PEERS);
+        return 0;
+    }
     if (n < 0 && errno == EPROTO)
         peer_fault(peer, "descriptors are not accepted");
     else
@@ -473,9 +484,20 @@ static bool peer_read_on(struct peer *peer)
     return peer->state != PEER_CLOSED && (more || budget == 0);
 }
 
+void peer_shut(struct peer *peer)
+{
+    if (peer->shut || !rqv_list_empty(&peer->exchange_list) || peer->wsessions || peer->query)
+        return;
+    peer->shut = true;
+    shutdown(peer->io.fd, SHUT_RD);
+    fair_queue(&peer->turn);
+}
+
 void peer_hear_out(struct peer *peer)
 {
-    if (peer->state == PEER_SILENT)
+    peer->shut = true;
+    shutdown(peer->io.fd, SHUT_RD);
+    for (int i = 0; i < LAST_READS && peer->state != PEER_CLOSED && !peer->ended; i++)
         peer_read_on(peer);
 }
 

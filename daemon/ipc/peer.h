@@ -5,6 +5,10 @@
  *
  *   SILENT --HELLO--> OPEN --> CLOSED (its requests end at once, its memory at the end of the turn)
  *
+ * When the daemon drains, a peer that has nothing in flight (any more) is shut: it can write no further byte,
+ * so what lies in the socket is all there is. That is read, what asks for something is handed back, and the
+ * peer is closed behind it: nothing that was written has gone unread.
+ *
  * Reading: readiness only queues the peer at its account; the read and its frames are done when its turn
  * comes, at most PEER_FRAMES frames a turn. Writing: frames gather in `out` and leave in one write at the end
  * of the turn; large pieces of body go at once, from where they were read.
@@ -76,6 +80,8 @@ struct peer {
     bool hungry;         /* the latter: ipc's timer gives it another turn */
     bool starved;        /* hungry for long: all but bodies is read in ACCOUNT_OWED, a turn's at a time */
     bool broken;         /* writing failed: closes at the end of the turn */
+    bool shut;           /* it can send nothing more */
+    bool ended;          /* and all of it has been read: closes when `out` is written */
     bool takes_trailers; /* its HELLO says so */
     bool control;        /* it came in by the control socket: it asks, and makes no requests */
 };
@@ -91,7 +97,8 @@ static inline bool peer_takes_no_more(const struct peer *peer)
     return peer->leaving || peer->ipc->draining;
 }
 void peer_hand_back(struct peer *peer, uint64_t id); /* GOAWAY for one that came after it: not started */
-void peer_hear_out(struct peer *peer); /* at the end: a first flight that lies in the socket is answered */
+void peer_shut(struct peer *peer);                   /* unless it has something in flight; see above */
+void peer_hear_out(struct peer *peer);               /* the same at once: all is read when this returns */
 
 /* Room for n more bytes of frames, and a flush in this turn. Negative: the peer cannot be written to and will
  * be closed. */

@@ -32,12 +32,14 @@
  * reqivo_client_dispatch() (-EBUSY). Each submitted request completes exactly once, also when the handle is
  * closed (REQIVO_E_CANCELED).
  *
- * A hung daemon: one that does not answer the library's HELLO is given up after 5 s. One that falls
- * silent is asked for a sign of life when for 20 s no byte has come while requests are with it, and is given
- * up 10 s later; a slow server is no reason, since the daemon itself answers. So whatever the requests' own
- * timeouts are, a daemon that stops ends a call after at most 50 s, or 55 s when the request may go once more
- * to a successor that does not answer either: REQIVO_E_DAEMON_LOST. A program that comes late to drive its
- * handle reads what has come before the daemon is blamed, and when nothing has, gives it its time once more.
+ * A hung daemon: one that does not answer the library's HELLO is given up after 15 s, more than a daemon
+ * takes to end and the next one to start: under socket activation a program waits there for that. One that
+ * falls silent is asked for a sign of life when for 20 s no byte has come while requests are with it, and is
+ * given up 10 s later; a slow server is no reason, since the daemon itself answers. So whatever the requests'
+ * own timeouts are, a daemon that stops ends a call after at most 50 s, or 65 s when the request may go once
+ * more to a successor that does not answer either: REQIVO_E_DAEMON_LOST. A program that comes late to drive
+ * its handle reads what has come before the daemon is blamed, and when nothing has, gives it its time once
+ * more.
  *
  * NULL in place of a handle: -EINVAL, but reqivo_call() and reqivo_get() make a response with
  * REQIVO_E_NO_DAEMON. The library starts no thread, installs no signal

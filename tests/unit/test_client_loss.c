@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* libclient: the daemon dies, refuses, restarts, or is hostile. Every request completes once and says what
  * was sent. */
-#include "libclient/channel.h"
+#include "libclient/handle.h"
+#include "libclient/request.h"
 #include "tests/unit/fake_daemon.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +224,140 @@ START_TEST(goaway_gives_ids_back)
     ck_assert_int_eq(listed.code, REQIVO_E_SHUTDOWN);
     ck_assert_int_eq(listed.sent, REQIVO_SENT_NO);
     drive(client, &later);
+    reqivo_close(client);
+    fake_stop(&fake);
+}
+END_TEST
+
+static void connect_again(struct reqivo_client *client)
+{
+    for (int i = 0; i < 10 && reqivo_client_fd(client) < 0; i++)
+        ck_assert_int_ge(reqivo_client_wait(client, 1000), 0);
+    turn(client);
+}
+
+/* A daemon that goes shuts its side first. Who writes after that has not been lost yet: what was written
+ * before may still be handed back. */
+START_TEST(a_daemon_that_shuts_its_side_is_heard_out)
+{
+    struct fake fake;
+    struct seen written = {0}, late = {0};
+    uint64_t ids[2];
+
+    fake_start(&fake);
+    struct reqivo_client *client = open_client(&fake);
+    ids[0] = submit_request(client, new_post(false), &written);
+    turn(client);
+    fake_greet(&fake);
+    turn(client);
+    ck_assert_int_eq(shutdown(fake.fd, SHUT_RD), 0);
+    ids[1] = submit_request(client, new_post(false), &late);
+    turn(client);
+    ck_assert_int_eq(written.count + late.count, 0);
+    ck_assert_int_ne(reqivo_client_timeout_ms(client), 0); /* no loop turns in vain */
+    ck_assert_int_eq(reqivo_client_events(client), POLLIN);
+    ck_assert_int_eq(reqivo_cancel(client, submit_request(client, new_post(false), &(struct seen){0})), 0);
+    turn(client);
+    ck_assert_int_eq(reqivo_client_events(client), POLLIN);
+    fake_put_goaway(&fake, REQIVO_E_SHUTDOWN, 1, ids);
+    fake_flush(&fake);
+    turn(client);
+    fake_hangup(&fake);
+    turn(client);
+    connect_again(client);
+    fake_greet(&fake);
+    fake_serve(&fake, 2);
+    drive(client, &written);
+    drive(client, &late);
+    ck_assert_int_eq(written.code, 0);
+    ck_assert_int_eq(late.code, 0);
+    reqivo_close(client);
+    fake_stop(&fake);
+}
+END_TEST
+
+/* The kernel takes as much as its buffer has room for: the one that is cut there was never acted upon. */
+START_TEST(a_request_that_is_cut_is_not_sent)
+{
+    enum { MANY = 40 };
+    struct fake fake;
+    static struct seen seen[MANY];
+    static char fill[8192];
+    uint64_t ids[MANY];
+    int cut = 0;
+
+    memset(seen, 0, sizeof seen);
+    memset(fill, 'x', sizeof fill - 1);
+    fake_start(&fake);
+    struct reqivo_client *client = open_client(&fake);
+    turn(client);
+    fake_accept(&fake);
+    for (int i = 0; i < MANY; i++) {
+        struct reqivo_request *request = new_post(false);
+        for (int n = 0; n < 2; n++)
+            ck_assert_int_eq(reqivo_request_add_field(request, "X-Fill", fill), 0);
+        ids[i] = submit_request(client, request, &seen[i]);
+    }
+    turn(client);
+    uint64_t written = client->channel.written;
+    while (cut < MANY && rqv_client_find(client, ids[cut])->end <= written)
+        cut++;
+    ck_assert_int_lt(cut, MANY);
+    ck_assert_uint_lt(rqv_client_find(client, ids[cut - 1])->end, written); /* in its midst */
+    fake_hangup(&fake);
+    for (int i = 0; i < cut; i++) {
+        drive(client, &seen[i]);
+        ck_assert_int_eq(seen[i].code, REQIVO_E_DAEMON_LOST);
+        ck_assert_int_eq(seen[i].sent, REQIVO_SENT_UNKNOWN);
+    }
+    connect_again(client);
+    fake_greet(&fake);
+    for (int i = cut; i < MANY; i++) {
+        ck_assert_int_eq(seen[i].count, 0);
+        reqivo_cancel(client, ids[i]);
+    }
+    ck_assert_uint_eq(fake_expect(&fake, RQV_WIRE_REQUEST), ids[cut]);
+    reqivo_close(client);
+    fake_stop(&fake);
+}
+END_TEST
+
+/* The old one may need its drain, during which nobody answers at its path. */
+START_TEST(a_successor_may_come_after_a_drain)
+{
+    struct fake fake;
+    struct seen seen = {0}, lost = {0};
+    uint64_t ids[1];
+
+    fake_start(&fake);
+    struct reqivo_client *client = open_client(&fake);
+    ids[0] = submit_request(client, new_post(false), &seen);
+    turn(client);
+    fake_greet(&fake);
+    fake_unlisten(&fake);
+    fake_put_goaway(&fake, REQIVO_E_SHUTDOWN, 1, ids);
+    fake_flush(&fake);
+    turn(client);
+    turn(client);
+    ck_assert_int_eq(client->channel.state, RQV_CHANNEL_DOWN);
+    uint64_t left = rqv_exchange_deadline_ms(client, rqv_client_find(client, ids[0])) - rqv_now_ms();
+    ck_assert_uint_gt(left, 10000); /* timeouts.drain */
+    ck_assert_uint_le(left, RQV_DRAIN_BOUND_MS);
+    fake_hangup(&fake);
+    fake_listen(&fake);
+    connect_again(client);
+    fake_greet(&fake);
+    fake_serve(&fake, 1);
+    drive(client, &seen);
+    ck_assert_int_eq(seen.code, 0);
+    ids[0] = submit_url(client, "GET", "http://example.org/", &lost);
+    turn(client);
+    fake_unlisten(&fake);
+    fake_hangup(&fake); /* without a word: it may come back at once, or never */
+    turn(client);
+    turn(client);
+    left = rqv_exchange_deadline_ms(client, rqv_client_find(client, ids[0])) - rqv_now_ms();
+    ck_assert_uint_le(left, RQV_WAIT_BOUND_MS);
     reqivo_close(client);
     fake_stop(&fake);
 }
@@ -533,7 +669,9 @@ static Suite *suite(void)
     UNIT_TCASE(s, "what was sent", post_that_was_handed_over_is_unknown,
                post_still_in_the_library_goes_to_the_successor, begun_sharpens_unknown, get_is_replayed_once,
                death_at_each_byte);
-    UNIT_TCASE(s, "goaway", goaway_gives_ids_back, refusal_ends_everything_with_its_code);
+    UNIT_TCASE(s, "goaway", goaway_gives_ids_back, refusal_ends_everything_with_its_code,
+               a_daemon_that_shuts_its_side_is_heard_out, a_request_that_is_cut_is_not_sent,
+               a_successor_may_come_after_a_drain);
     UNIT_TCASE(s, "nobody", no_daemon_at_open, waiting_is_bounded, stuck_daemon_meets_the_librarys_deadline,
                uids_that_are_trusted);
     tcase_set_timeout(hostile, 60);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* ---- the first flight, ids ---- */
@@ -479,27 +480,103 @@ static void was_handed_back(const struct client *c)
 START_TEST(a_drain_greets_who_is_silent)
 {
     struct world *w = world_open();
-    struct client *busy = greeted(w, 1000), *c = client_open(w, 1000), *last = client_open(w, 1000);
+    struct client *busy = greeted(w, 1000), *c = client_open(w, 1000), *mute = client_open(w, 1000);
 
     w->env.conf.drain_ms = 10000;
     w->origin.on_whole = silence;
     put_request(w, busy, 1, 0);
     flush(busy);
     mini_env_until(&w->env, &w->origin.requests, 1);
-    ipc_drain(&w->ipc);
-    until(w, busy, &busy->goaways, 1);
-    take(c);
-    ck_assert_uint_eq(c->frames, 0); /* nothing before HELLO: wire.md 4 */
     put_hello(c);
     put_request(w, c, 1, 0);
-    until(w, c, &c->goaways, 2);
+    flush(c);
+    ipc_drain(&w->ipc);
+    until(w, busy, &busy->goaways, 1);
+    until(w, c, &c->eof, 1);
     was_handed_back(c);
-    put_hello(last);
-    put_request(w, last, 1, 0);
-    flush(last);
-    ipc_done(&w->ipc); /* its flight is there and has not been read */
-    take(last);
-    was_handed_back(last);
+    until(w, mute, &mute->eof, 1);
+    ck_assert_uint_eq(mute->frames, 0); /* nothing before HELLO: wire.md 4 */
+    world_close(w);
+}
+END_TEST
+
+static bool takes_a_byte(const struct client *c)
+{
+    return send(c->fd, "", 1, MSG_NOSIGNAL) == 1;
+}
+
+/* As if a program were writing in this very moment: from the drain on it cannot, and what came before that
+ * has not been read. In the second round the drain has no time, as after a second signal. */
+START_TEST(rule_b11_3_what_was_written_is_read)
+{
+    enum { MANY = 3 * PEER_FRAMES };
+    struct world *w = world_open();
+    struct client *c = greeted(w, 1000), *busy = greeted(w, 1000);
+
+    w->env.conf.drain_ms = 10000;
+    w->origin.on_whole = silence;
+    put_request(w, busy, 1, 0);
+    flush(busy);
+    mini_env_until(&w->env, &w->origin.requests, 1);
+    for (uint64_t id = 1; id <= MANY; id++)
+        put_request(w, c, id, 0);
+    flush(c);
+    ipc_drain(&w->ipc);
+    ck_assert(!takes_a_byte(c));
+    ck_assert(takes_a_byte(busy)); /* it may have credit to give, or to cancel something */
+    if (_i == 0)
+        until(w, c, &c->eof, 1);
+    else
+        ipc_done(&w->ipc);
+    take(c);
+    ck_assert_uint_eq(c->goaways, 1 + MANY);
+    ck_assert_uint_eq(c->dones, 0);
+    ck_assert_uint_eq(c->eof, 1);
+    ck_assert_uint_eq(w->origin.requests, 1);
+    world_close(w);
+}
+END_TEST
+
+static int knock(const struct world *w)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    snprintf(sun.sun_path, sizeof sun.sun_path, "%s", w->env.conf.socket);
+    if (connect(fd, (struct sockaddr *)&sun, sizeof sun) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* More than are accepted in one turn, each with its first flight; likewise in two rounds. */
+START_TEST(rule_b11_3_the_backlog_is_sent_on)
+{
+    enum { MANY = 150 };
+    struct world *w = world_open();
+
+    w->env.conf.drain_ms = 10000;
+    for (; w->count < MANY; w->count++) {
+        struct client *c = &w->clients[w->count];
+        rqv_buf_init(&c->in, 1 << 16);
+        rqv_buf_init(&c->out, 1 << 16);
+        c->fd = knock(w);
+        ck_assert_int_ge(c->fd, 0);
+        put_hello(c);
+        put_request(w, c, 1, 0);
+        flush(c);
+    }
+    ipc_drain(&w->ipc);
+    ck_assert_int_lt(knock(w), 0);
+    if (_i == 0)
+        loop_run(w->env.loop); /* ends by itself: nobody is left */
+    ipc_done(&w->ipc);
+    for (unsigned i = 0; i < MANY; i++) {
+        take(&w->clients[i]);
+        was_handed_back(&w->clients[i]);
+        ck_assert_uint_eq(w->clients[i].eof, 1);
+    }
+    ck_assert_uint_eq(w->origin.requests, 0);
     world_close(w);
 }
 END_TEST
@@ -528,7 +605,7 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("peer");
-    TCase *faults = tcase_create("faults");
+    TCase *faults = tcase_create("faults"), *end = tcase_create("the last bytes");
 
     UNIT_TCASE(s, "frames", the_first_flight_is_one_write, frames_come_byte_by_byte,
                begun_comes_before_the_response, late_frames_are_harmless, a_cancel_is_done_once,
@@ -542,6 +619,9 @@ static Suite *suite(void)
                rule_b9_7_what_is_put_off_is_not_forgotten);
     UNIT_TCASE(s, "end", a_drain_hands_back_what_was_not_started, a_user_who_moves_is_sent_away,
                a_drain_greets_who_is_silent, a_drain_ends_by_its_time);
+    tcase_add_loop_test(end, rule_b11_3_what_was_written_is_read, 0, 2);
+    tcase_add_loop_test(end, rule_b11_3_the_backlog_is_sent_on, 0, 2);
+    suite_add_tcase(s, end);
     return s;
 }
 
