@@ -5,8 +5,8 @@
  *
  * At a loss a request is "not sent" when its frame is not all written, when GOAWAY listed it (receive.c), or
  * when it asked for BEGUN, which did not come though everything the daemon sent has been read. All others are
- * "unknown". Not sent ones, and those that may be repeated anyway, wait for the daemon's successor, once.
- * design.md 3
+ * "unknown". Not sent ones wait for the daemon's successor, and if that ends before it has begun them, for
+ * the next; those that may be repeated anyway do so once. design.md 3
  *
  * A daemon may be silent for as long as its requests take, so silence alone is no loss: after RQV_SILENCE_MS
  * a QUERY, whose answer is thrown away, asks it for a sign of life. Only one that hangs has none to give.
@@ -99,9 +99,11 @@ static void arm_all(struct reqivo_client *client)
 /* One exchange of the lost connection. */
 static void lose(struct reqivo_client *client, struct rqv_exchange *x, const struct rqv_loss *loss)
 {
+    bool unsent = rqv_exchange_attempt(client, x, loss->drained) == REQIVO_SENT_NO;
+
     if (!loss->unheard)
         x->sent = rqv_exchange_sent(client, x, loss->drained);
-    if (loss->replay && rqv_exchange_replay(client, x))
+    if (loss->replay && rqv_exchange_replay(client, x, unsent))
         return;
     x->response->err.sys_errno = loss->sys_errno;
     rqv_exchange_fail(client, x, loss->code, loss->detail);

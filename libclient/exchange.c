@@ -13,7 +13,8 @@
 
 #include <errno.h>
 
-#define ROWS_MAX ((size_t)32 * 1024 * 1024) /* of a QUERY or an OPERATE, that wait for dispatch */
+#define ROWS_MAX    ((size_t)32 * 1024 * 1024) /* of a QUERY or an OPERATE, that wait for dispatch */
+#define REPLAYS_MAX 16 /* of what never reached a server, each by another daemon: then something is wrong */
 
 /* The one setter of state: keeps the handle's counts. */
 static void set_state(struct reqivo_client *client, struct rqv_exchange *x, enum rqv_exchange_state state)
@@ -349,20 +350,24 @@ void rqv_exchange_complete(struct reqivo_client *client, struct rqv_exchange *x)
 /* What is known now, were nothing more to come. A frame that the kernel has not taken whole was never acted
  * upon. `drained`: all that the daemon ever sent has been read, so a BEGUN that was asked for and is not
  * there was never flushed, and no byte went to a server. */
-uint8_t rqv_exchange_sent(const struct reqivo_client *client, const struct rqv_exchange *x, bool drained)
+uint8_t rqv_exchange_attempt(const struct reqivo_client *client, const struct rqv_exchange *x, bool drained)
 {
-    uint8_t now = REQIVO_SENT_UNKNOWN;
-
-    if (x->state == RQV_X_DONE)
-        return x->response->err.sent;
     if (x->state == RQV_X_WAITING)
-        return x->sent;
+        return REQIVO_SENT_NO;
     if (x->state == RQV_X_ANSWERED || x->hopped)
         return REQIVO_SENT_YES;
     if (x->end > client->channel.written)
-        now = REQIVO_SENT_NO;
-    else if (drained && (RQV_REQUEST_OF(x)->flags & RQV_REQ_BEGUN) && !x->begun)
-        now = REQIVO_SENT_NO;
+        return REQIVO_SENT_NO;
+    if (drained && (RQV_REQUEST_OF(x)->flags & RQV_REQ_BEGUN) && !x->begun)
+        return REQIVO_SENT_NO;
+    return REQIVO_SENT_UNKNOWN;
+}
+
+uint8_t rqv_exchange_sent(const struct reqivo_client *client, const struct rqv_exchange *x, bool drained)
+{
+    if (x->state == RQV_X_DONE)
+        return x->response->err.sent;
+    uint8_t now = rqv_exchange_attempt(client, x, drained);
     return now > x->sent ? now : x->sent;
 }
 
@@ -387,15 +392,16 @@ void rqv_exchange_abort(struct reqivo_client *client, struct rqv_exchange *x, in
     rqv_exchange_fail(client, x, code, detail);
 }
 
-bool rqv_exchange_replay(struct reqivo_client *client, struct rqv_exchange *x)
+bool rqv_exchange_replay(struct reqivo_client *client, struct rqv_exchange *x, bool unsent)
 {
     const struct reqivo_request *request = RQV_REQUEST_OF(x);
     bool rewinds = request->body.kind != RQV_BODY_CALLBACK || x->body_sent == 0;
 
-    if (request->ws || x->replays > 0 || x->delivered || !rewinds || client->closing)
+    if (request->ws || x->replays >= REPLAYS_MAX || x->delivered || !rewinds || client->closing)
         return false;
-    if (x->sent != REQIVO_SENT_NO && !rqv_request_is_idempotent(request))
+    if (!unsent && (x->repeated || !rqv_request_is_idempotent(request)))
         return false;
+    x->repeated |= !unsent;
     x->replays++;
     x->replay_ms = rqv_now_ms();
     rqv_list_remove(&x->sending);

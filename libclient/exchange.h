@@ -31,6 +31,7 @@ struct rqv_exchange {
     enum rqv_exchange_state state;
     uint8_t sent;    /* enum reqivo_sent: what is known when the daemon is lost */
     uint8_t replays; /* how often it went back to WAITING */
+    bool repeated;   /* once of these, although it may have reached a server */
     bool sync;       /* reqivo_call() or reqivo_query() waits for it: never in a ready list */
     uint64_t id;
     struct rqv_exchange *same_slot; /* ids.c */
@@ -88,6 +89,8 @@ void rqv_exchange_answered(struct reqivo_client *client, struct rqv_exchange *x)
 /* May request bytes have reached the server, as far as the library knows now? `drained`: all that the daemon
  * ever sent has been read. */
 uint8_t rqv_exchange_sent(const struct reqivo_client *client, const struct rqv_exchange *x, bool drained);
+/* The same of this attempt alone. */
+uint8_t rqv_exchange_attempt(const struct reqivo_client *client, const struct rqv_exchange *x, bool drained);
 
 /* The terminal: the outcome stands in its response. Queues it for delivery. */
 void rqv_exchange_complete(struct reqivo_client *client, struct rqv_exchange *x);
@@ -95,9 +98,10 @@ void rqv_exchange_complete(struct reqivo_client *client, struct rqv_exchange *x)
 void rqv_exchange_fail(struct reqivo_client *client, struct rqv_exchange *x, int code, const char *detail);
 /* Tells the daemon, if that has heard of it, and fails it. */
 void rqv_exchange_abort(struct reqivo_client *client, struct rqv_exchange *x, int code, const char *detail);
-/* Back to WAITING, when x->sent says that no byte reached a server or when the request may be repeated, and
- * it can be done once more from its start. False: nothing has changed. */
-bool rqv_exchange_replay(struct reqivo_client *client, struct rqv_exchange *x);
+/* Back to WAITING, when it can be done once more from its start and either no byte of this attempt has
+ * reached a server (`unsent`), or the request may be repeated and has not been. False: nothing has changed.
+ */
+bool rqv_exchange_replay(struct reqivo_client *client, struct rqv_exchange *x, bool unsent);
 
 /* Something can be delivered: puts it into the handle's ready list. */
 void rqv_exchange_notify(struct reqivo_client *client, struct rqv_exchange *x);

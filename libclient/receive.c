@@ -63,7 +63,7 @@ static int give_back(struct reqivo_client *client, struct rqv_exchange *x, struc
     if (x->state != RQV_X_SENT)
         return 0;
     bool final = client->goaway_code != REQIVO_E_SHUTDOWN;
-    if (!final && rqv_exchange_replay(client, x))
+    if (!final && rqv_exchange_replay(client, x, true))
         return 0;
     rqv_exchange_fail(client, x, client->goaway_code, client->goaway_detail);
     x->response->err.sent = x->sent;

@@ -58,10 +58,11 @@ EXTRA_DIST += tests/integration/error_cases.py tests/integration/helper_cases.py
 	tests/integration/pool_cases.py tests/integration/session_cases.py tests/integration/steps.py
 
 # the daemon under a service manager made by hand
-manager_scripts = tests/integration/test_reload.py tests/integration/test_reload_policy.py
+manager_scripts = tests/integration/test_handover.py tests/integration/test_reload.py tests/integration/test_reload_policy.py \
+	tests/integration/test_restart_load.py
 dist_check_SCRIPTS += $(manager_scripts)
 TESTS += $(manager_scripts)
-EXTRA_DIST += tests/integration/manager.py
+EXTRA_DIST += tests/integration/manager.py tests/integration/restart_load.py
 
 # what is installed and packed, and the program behind `./dev run`
 dist_check_SCRIPTS += tests/integration/test_install.py tests/integration/test_run.py
