@@ -207,7 +207,7 @@ tests_unit_test_url_resolve_LDADD = libproto.la libcommon.la $(CHECK_LIBS)
 upstream_tests = tests/unit/test_exchange tests/unit/test_exchange_decode tests/unit/test_exchange_end tests/unit/test_exchange_hop \
 	tests/unit/test_exchange_session tests/unit/test_key tests/unit/test_control tests/unit/test_scrape tests/unit/test_peer \
 	tests/unit/test_peer_memory tests/unit/test_peer_operate tests/unit/test_pool tests/unit/test_pool_fair tests/unit/test_queue \
-	tests/unit/test_peer_limits tests/unit/test_overload tests/unit/test_peer_order tests/unit/test_peer_slow tests/unit/test_pin \
+	tests/unit/test_peer_limits tests/unit/test_overload tests/unit/test_peer_end tests/unit/test_peer_order tests/unit/test_peer_slow tests/unit/test_pin \
 	tests/unit/test_stale tests/unit/test_waitq
 mini_origin_sources = tests/lib/mini_origin.c tests/lib/mini_origin.h tests/unit/unit.h
 check_PROGRAMS += $(upstream_tests)
@@ -238,6 +238,8 @@ tests_unit_test_peer_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_peer_memory_SOURCES = tests/unit/test_peer_memory.c tests/lib/mini_program.h $(mini_origin_sources)
 tests_unit_test_peer_memory_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c tests/lib/mini_want.h $(mini_origin_sources)
+tests_unit_test_peer_end_SOURCES = tests/unit/test_peer_end.c tests/lib/mini_program.h tests/lib/mini_ws.h $(mini_origin_sources)
+tests_unit_test_peer_end_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_peer_order_SOURCES = tests/unit/test_peer_order.c tests/lib/mini_program.h tests/lib/mini_ws.h $(mini_origin_sources)
 tests_unit_test_peer_order_LDADD = libreqivod.la $(CHECK_LIBS)
 tests_unit_test_overload_SOURCES = tests/unit/test_overload.c tests/lib/mini_program.h $(mini_origin_sources)
