@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""soak.py BUILD_DIR MINUTES [--out DIR] [--seed N] - random programs on one daemon for a long time (`./dev soak`).
+"""soak.py BUILD_DIR MINUTES [--out DIR] [--seed N] [--activated] - random programs on one daemon for a long time (`./dev soak`).
 
 Synchronous and asynchronous programs of the library, `reqivo`, programs that are killed, paused readers, WebSockets and a hostile
 user, of several uids where this is root. In the first quarter the daemon is stopped and started under that load, again and again;
 then it lives to the end, and is reloaded where it can be. Every few seconds its memory, descriptors and accounts are noted; some
 times all programs go for a moment, and what it holds at rest is noted, too. At the end
 all programs go, all accounts must be back at nothing, and the slopes over its last life are printed and written to DIR/table.md.
+With --activated the listening socket stays while the daemon does not, as with a service manager: then a stop is no excuse.
 Exit code 1: something was not as it must be; the reasons are in the table.
 """
 import argparse
@@ -46,8 +47,24 @@ def slope(rows, column):
     return 3600 * sum((x - mx) * (y - my) for x, y in zip(xs, ys)) / over if over else 0.0
 
 
+def start_activated(place, conf):
+    """What rt.Reqivod is, with the socket in a manager's hands."""
+    import manager
+    import reqivotest as rt
+
+    class Daemon(manager.Manager):
+        memory_kib, fds = rt.Reqivod.memory_kib, rt.Reqivod.fds
+
+        def stop(self):
+            return self.end() if self.process else 0
+
+    daemon = Daemon(place, conf)
+    daemon.start()
+    return daemon
+
+
 class Soak:
-    def __init__(self, place, seed):
+    def __init__(self, place, seed, activated):
         import drivers  # they look for the build when they are loaded
         import hostile
         import odd_origin
@@ -56,7 +73,8 @@ class Soak:
         self.place, self.seed = place, seed
         self.nginx = self.rt.Nginx(place, self.rt.Certs(place))
         self.odd = odd_origin.OddOrigin(place)
-        self.daemon = self.rt.Reqivod(place, conf=self.rt.Reqivod.CONF + CONF)
+        self.activated = activated
+        self.daemon = (start_activated if activated else self.rt.Reqivod)(place, self.rt.Reqivod.CONF + CONF)
         self.urls = dict(test_hostile.targets(place, self.odd), pause=0.05)
         self.root = os.geteuid() == 0
         self.over = False
@@ -146,10 +164,10 @@ class Soak:
             os.unlink(driver.errors)
 
     def stopped_since(self, life):
-        return life != self.lives or self.restarting.locked()
+        return not self.activated and (life != self.lives or self.restarting.locked())
 
     def no_daemon(self, what, life):
-        """A program that began between two lives of the daemon, whose socket is its own, finds none."""
+        """A program that began between two lives of a daemon whose socket is its own finds none."""
         if self.stopped_since(life):
             self.count('programs that began during a stop')
         else:
@@ -299,7 +317,7 @@ def figures(title, rows, steady):
 def table(soak, minutes, books):
     rows = soak.samples
     warm = rows[len(rows) // 2:]
-    yield f'# Soak, {minutes:g} minutes, seed {soak.seed}'
+    yield f'# Soak, {minutes:g} minutes, seed {soak.seed}' + (', socket activation' if soak.activated else '')
     yield ''
     yield 'What was done: ' + ', '.join(f'{n} {what}' for what, n in sorted(soak.counts.items())) + '.'
     yield ''
@@ -320,13 +338,14 @@ def main():
     parser.add_argument('minutes', type=float)
     parser.add_argument('--out', default='soak-results')
     parser.add_argument('--seed', type=int, default=int(time.time()))
+    parser.add_argument('--activated', action='store_true', help='the listening socket is kept, as by a service manager')
     args = parser.parse_args()
     os.environ['REQIVO_BUILDDIR'] = os.path.abspath(args.build)
     import reqivotest as rt
     os.makedirs(args.out, exist_ok=True)
     print(f'soak: {args.minutes:g} minutes, seed {args.seed}', flush=True)
     with rt.Place('reqivo-soak') as place:
-        soak = Soak(place, args.seed)
+        soak = Soak(place, args.seed, args.activated)
         workers = [threading.Thread(target=soak.worker, args=(n,), daemon=True) for n in range(WORKERS)]
         for worker in workers:
             worker.start()
