@@ -136,15 +136,20 @@ class Load:
     def pending(self):
         return sum(program.pending() for program in self.programs)
 
-    def wait_for_each(self, when, more=3):
-        """Until each program has heard of that many more requests."""
-        goal = {program: len(program.rows) + more for program in self.programs}
-
+    def _wait_for(self, what, goal):
         def there():
             assert not self.broken, self.broken
             return all(len(program.rows) >= least for program, least in goal.items())
 
-        rt.poll(f'each program is served {when}', there, 40 * drivers.SLOW)
+        rt.poll(what, there, 40 * drivers.SLOW)
+
+    def wait_for_each(self, when, more=3):
+        """Until each program has heard of that many more requests."""
+        self._wait_for(f'each program is served {when}', {program: len(program.rows) + more for program in self.programs})
+
+    def wait_for_offered(self):
+        """Until all that has been offered by now is complete: a program begins no portion before the last one is."""
+        self._wait_for('what was under way is complete', {program: program.offered for program in self.programs})
 
     def rows(self):
         """All of them, once each program has ended, which it does when each of its requests is complete: none hangs."""

@@ -51,6 +51,7 @@ def restart(service, running, number, times):
     times.ends.append(ended - begin)
     times.starts.append(ready - ended)
     times.answers.append(running.last_answer - begin)
+    running.wait_for_offered()  # the library repeats a GET that may have been sent once: it must not meet two kills
 
 
 def under_load(place, service, restarts, number, passers=None):
@@ -111,7 +112,6 @@ def flooded(place):
             rt.poll('some are answered', lambda before=before, i=i: running.answers() > before + 20 * (1 + i % 4))
             pending = running.pending()
             restart(service, running, signal.SIGTERM, times)
-            rt.poll('all are answered', lambda: running.pending() == 0, 40 * drivers.SLOW)
             print(f'# stopped with {pending} before it')
     rows = running.rows()
     rt.equal(service.end(), 0, 'exit code')
