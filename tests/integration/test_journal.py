@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import struct
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -135,7 +136,37 @@ def limited(place, journal, ids, origin):
     rt.equal((entry['REQIVO_UID'], entry['REQIVO_ERROR']), (str(os.getuid()), 'E_LIMIT_REQUESTS'), entry)
     count = len(journal.entries(MESSAGE_ID=ids['LIMIT']))
     assert 10 <= count < 40, f'{count} lines of 40'
+    held = held_back(journal, ids, lambda: limit_again(origin, driver, place, daemon))
+    count = len(journal.entries(MESSAGE_ID=ids['LIMIT']))
+    rt.equal(held + count, 40 + len(AGAIN), 'lines that were written, and those that were held back')
     rt.equal(daemon.stop(), 0, 'exit code')
+
+
+AGAIN = []
+
+
+def limit_again(origin, driver, place, daemon):
+    """One refusal more."""
+    origin.release.clear()
+    AGAIN.append(drivers.Driver(place, 'async', daemon.socket))
+    token = f'again{len(AGAIN)}'
+    AGAIN[-1].write(drivers.describe(token, 'GET', origin.url('/wait'), ('field', 'X-Token', token)) + 'run\n')
+    rt.poll('it has arrived', lambda: origin.seen(token))
+    rt.equal(driver.ask(f'n{token}', 'GET', origin.url('/echo'))['error'], 'E_LIMIT_REQUESTS')
+    origin.release.set()
+    rt.equal(AGAIN[-1].line()['error'], '', 'what was in flight')
+
+
+def held_back(journal, ids, provoke):
+    """How many lines were not said for their rate, by LOST: once a second has passed, the next line brings it."""
+    def told():
+        provoke()
+        return journal.entries(MESSAGE_ID=ids['LOST'])
+
+    entry = rt.poll('LOST in the journal', told)[0]
+    rt.equal((entry['REQIVO_UID'], entry['PRIORITY']), (str(os.getuid()), '4'), entry)
+    rt.contains(entry['MESSAGE'], f'log: {entry["REQIVO_COUNT"]} more lines about uid {os.getuid()} were not written')
+    return sum(int(entry['REQIVO_COUNT']) for entry in journal.entries(MESSAGE_ID=ids['LOST']))
 
 
 def turned_away(place, journal, ids, origin):
@@ -168,6 +199,65 @@ def accessed(place, journal, ids, origin):
     rt.equal({name: entry.get(name) for name in expected}, expected)
     assert int(entry['REQIVO_TOTAL_US']) > 0, entry
     assert not any('hidden' in value for value in entry.values()), entry
+
+
+def overflowing(place, journal, ids, origin):
+    """A journal that does not read holds nobody up. What has no room is counted, and each line is one or the other."""
+    daemon = Logged(place, conf=CONF + 'log {\n    access = all\n}\n')
+    driver = drivers.Driver(place, 'async', daemon.socket)
+    journal.forget()
+    count = 3000
+    for start in range(0, count, 50):
+        driver.write(''.join(drivers.describe(f'o{n}', 'GET', origin.url('/echo')) for n in range(start, start + 50)) + 'run\n')
+        for _ in range(50):
+            rt.equal(driver.line()['error'], '', 'a request while the log is full')
+
+    def lost():
+        return sum(int(re.match(r'log: (\d+) access lines did not fit', entry['MESSAGE'])[1]) for entry in journal.entries(MESSAGE_ID=ids['LOST']))
+
+    journal.wait('LOST', MESSAGE_ID=ids['LOST'], PRIORITY='4')
+    rt.poll('each request is written or lost', lambda: len(journal.entries(MESSAGE_ID=ids['ACCESS'])) + lost() == count)
+    assert lost() > 0, lost()
+    rt.equal(daemon.stop(), 0, 'exit code')
+
+
+def reloaded(place, journal, ids):
+    """The first line is the event, with its number; what is named behind it are lines of their own."""
+    daemon = Logged(place, conf=CONF)
+    journal.forget()
+    with open(daemon.conf, 'w', encoding='ascii') as file:
+        file.write(CONF + 'pool {\n    connections = 3\n}\n')
+    daemon.process.send(signal.SIGHUP)
+    entry = journal.wait('RELOADED', MESSAGE_ID=ids['RELOADED'])
+    rt.equal((entry['MESSAGE'], entry['PRIORITY']), ('reload: the configuration was read again', '5'), entry)
+    entry = journal.wait('what has changed', MESSAGE='reload: pool.connections is changed')
+    assert 'MESSAGE_ID' not in entry, entry
+    with open(daemon.conf, 'w', encoding='ascii') as file:
+        file.write('pool {\n    connections = none\n    idle = 1fortnight\n}\n')
+    daemon.process.send(signal.SIGHUP)
+    entry = journal.wait('RELOAD_FAILED', MESSAGE_ID=ids['RELOAD_FAILED'])
+    rt.contains(entry['MESSAGE'], f"reload: nothing is changed: {daemon.conf}:2: pool.connections: 'none' is not ")
+    rt.equal(entry['PRIORITY'], '3', entry)
+    rt.poll('the second fault', lambda: [e for e in journal.entries() if f"{daemon.conf}:3: pool.idle: '1fortnight' is not " in e['MESSAGE']])
+    rt.equal([len(journal.entries(MESSAGE_ID=ids[name])) for name in ('RELOADED', 'RELOAD_FAILED')], [1, 1], 'events')
+    rt.equal(daemon.stop(), 0, 'exit code')
+
+
+def mixed_up(place, journal, ids):
+    """No request can provoke it: the daemon's own functions do, in the unit test of pools, which writes to this journal."""
+    log = place.fresh('test-pool')
+    journal.forget()
+    with open(log, 'ab') as file:
+        st = os.fstat(file.fileno())
+        env = dict(os.environ, JOURNAL_STREAM=f'{st.st_dev}:{st.st_ino}', CK_RUN_CASE='isolation')
+        done = subprocess.run([os.path.join(rt.builddir(), 'tests', 'unit', 'test_pool')], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=file, env=env, timeout=60, check=False)
+    rt.equal(done.returncode, 0, done.stdout.decode())
+    rt.poll('three breaches', lambda: len(journal.entries(MESSAGE_ID=ids['ISOLATION'])) == 3)
+    for entry in journal.entries(MESSAGE_ID=ids['ISOLATION']):
+        assert re.fullmatch(r'127\.0\.0\.1:\d+', entry['REQIVO_ORIGIN']) and entry['REQIVO_UID'].isdigit() and entry['PRIORITY'] == '3', entry
+    rt.equal(sorted(re.sub(r'isolation: connection \d+ ', '', entry['MESSAGE']) for entry in journal.entries(MESSAGE_ID=ids['ISOLATION'])),
+             ['ended a request of another key', 'was about to be sent a request of another key', 'was about to serve a request of another key'])
 
 
 def documented(ids):
@@ -212,6 +302,9 @@ def main():
         tap.case('rule_b9_15: a limit that is reached, at a rate', limited, place, journal, ids, origin)
         tap.case('rule_b9_15: connections that are not taken, at a rate', turned_away, place, journal, ids, origin)
         tap.case('the access log', accessed, place, journal, ids, origin)
+        tap.case('a journal that does not read', overflowing, place, journal, ids, origin)
+        tap.case('a reload, and one that fails', reloaded, place, journal, ids)
+        tap.case('an isolation check that fails', mixed_up, place, journal, ids)
     return tap.done()
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_pool - who gets which connection, when one is made, when one ends; and what never happens (security.md
  * B1, B4). */
+#include "daemon/base/log.h"
 #include "tests/lib/mini_want.h"
 #include "tests/unit/unit.h"
 
@@ -466,6 +467,12 @@ END_TEST
 
 /* ---- a key that is not the connection's: security.md B1, defence in depth ---- */
 
+/* The log as the daemon has it: tests/integration/test_journal.py reads there what is said of each breach. */
+static void log_open(void)
+{
+    ck_assert_int_eq(log_start(LOG_LEVEL_INFO), 0);
+}
+
 START_TEST(rule_b1_another_key_is_refused_at_hand_out)
 {
     struct world *w = world_open();
@@ -559,9 +566,13 @@ static Suite *suite(void)
     UNIT_TCASE(s, "limits", rule_b4_idle_end_closes_the_connection, rule_b4_bytes_after_the_end_close,
                limit_of_uses, limit_of_idle_time, limit_of_age, rule_b1_boottime, limit_of_the_server,
                a_uids_limit_closes_the_oldest_idle_of_another_pool, a_fresh_one_at_the_uids_limit);
-    UNIT_TCASE(s, "isolation", rule_b1_another_key_is_refused_at_hand_out,
-               rule_b1_another_key_is_refused_at_first_write, rule_b1_another_key_is_refused_at_completion,
-               rule_b1_another_key_is_another_pool);
+    TCase *isolation = tcase_create("isolation");
+    tcase_add_checked_fixture(isolation, log_open, log_stop);
+    tcase_add_test(isolation, rule_b1_another_key_is_refused_at_hand_out);
+    tcase_add_test(isolation, rule_b1_another_key_is_refused_at_first_write);
+    tcase_add_test(isolation, rule_b1_another_key_is_refused_at_completion);
+    tcase_add_test(isolation, rule_b1_another_key_is_another_pool);
+    suite_add_tcase(s, isolation);
     return s;
 }
 
