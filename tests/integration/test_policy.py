@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -125,13 +126,16 @@ def hops(tap, world):
 # ---- WebSockets and pools ----
 
 def other_ways(tap, world):
-    daemon = world.daemon('policy "default" {\n loopback = allow\n deny = {"ws://*", "http://localhost:{b}"}\n allow = {"*:{a}", "*:{b}"}\n}\n')
+    daemon = world.daemon('policy "default" {\n loopback = allow\n deny = {"ws://*", "http://localhost:{b}", "wss://*"}\n allow = {"*:{a}", "*:{b}"}\n}\n')
     driver = os.path.join(rt.builddir(), 'tests', 'integration', 'driver_ws')
 
-    def websocket(kind):
-        done = rt.run([driver, kind, f'ws://localhost:{world.a.port}/chat', 'opened', 'end'], check=False,
+    def websocket(kind, scheme, rule):
+        """Judged before anything is dialled: no origin sees a connection."""
+        before = world.a.accepted
+        done = rt.run([driver, kind, f'{scheme}://localhost:{world.a.port}/chat', 'opened', 'end'], check=False,
                       env=dict(os.environ, REQIVO_SOCKET=daemon.socket))
-        assert 'E_RULE_DENIED' in done.stdout.decode() and 'deny[1] "ws://*" (GET ws://localhost' in done.stdout.decode(), done.stdout
+        assert 'E_RULE_DENIED' in done.stdout.decode() and f'{rule} "{scheme}://*" (GET {scheme}://localhost' in done.stdout.decode(), done.stdout
+        rt.equal(world.a.accepted, before, 'connections')
 
     def cli(url, *options, wanted):
         done = daemon.reqivo('-sS', *map(world.fill, options), world.fill(url))
@@ -139,7 +143,8 @@ def other_ways(tap, world):
         assert (wanted or '') in done.stderr.decode(), done.stderr
 
     for kind in drivers.KINDS:
-        tap.case(f'{kind}: rule_b9_policy: a WebSocket', websocket, kind)
+        tap.case(f'{kind}: rule_b9_policy: a WebSocket', websocket, kind, 'ws', 'deny[1]')
+        tap.case(f'{kind}: rule_b9_policy: a WebSocket over TLS', websocket, kind, 'wss', 'deny[3]')
     tap.case('rule_b9_policy: reqivo is told the rule', lambda: cli('http://localhost:{b}/echo', wanted='deny[2] "http://localhost:'))
     tap.case('rule_b9_policy: reqivo --connect-to is judged by both',
              lambda: cli('http://x.test:{a}/echo', '--connect-to', '::localhost:{b}', wanted='(route GET http://localhost'))
@@ -212,6 +217,38 @@ def limits(tap, world):
         driver.stop()
 
     tap.case('rule_b9_5: requests in flight', in_flight)
+    daemon_of_one = world.daemon('policy "default" { loopback = allow connections = 1 }\n')
+
+    def one_connection():
+        """While it is in use another origin's request waits; then it makes room."""
+        world.a.release.clear()
+        driver, token = drivers.Driver(world.place, 'async', daemon_of_one.socket), world.token()
+        driver.write('window 2\n' + drivers.describe('held', 'GET', world.a.url('/wait', 'localhost')))
+        driver.write(drivers.describe(token, 'GET', world.b.url('/echo', 'localhost'), ('field', 'X-Token', token)) + 'run\n')
+        rt.poll('one waits', lambda: drivers.gauge(daemon_of_one)['all_waiting'] == 1)
+        rt.equal(len(world.b.seen(token)), 0, 'what the other origin has seen')
+        world.a.release.set()
+        rt.equal([driver.line()['error'] for _ in range(2)], ['', ''], 'both end well')
+        driver.stop()
+
+    tap.case('rule_b9_5: connections', one_connection)
+    daemon_of_hops = world.daemon('policy "default" { loopback = allow requests_per_second = 2 }\n')
+
+    def hops_are_paid(kind):
+        """Two may come at once, so a second request would be let through, but the hops of the first were four more."""
+        driver, url = drivers.Driver(world.place, kind, daemon_of_hops.socket), 'http://localhost:{a}/echo'
+        rt.poll('what was owed is paid', lambda: world.ask(driver, 'GET', url)[0]['error'] == '')
+        time.sleep(1.2)
+        for _ in range(4):
+            url = redirect_to(world, url)
+        row, _ = world.ask(driver, 'GET', url, 'redirects 5')
+        rt.equal((row['error'], row['status']), ('', 200), row['detail'])
+        row, _ = world.ask(driver, 'GET', 'http://localhost:{a}/echo')
+        rt.equal(row['error'], 'E_LIMIT_RATE', 'the next one')
+        driver.stop()
+
+    for kind in drivers.KINDS:
+        tap.case(f'{kind}: rule_b9_5: hops are counted as requests', hops_are_paid, kind)
 
 
 # ---- names whose addresses change ----
