@@ -5,6 +5,8 @@ ones, and the result names what differs; `reqivoctl reload` with a good file and
 import json
 import os
 import signal
+import socket
+import struct
 import sys
 import threading
 
@@ -12,6 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import drivers  # noqa: E402
+import test_websocket_session as sessions  # noqa: E402
 from drivers import rt  # noqa: E402
 from manager import Manager  # noqa: E402
 
@@ -89,6 +92,29 @@ def addresses(place):
     rt.equal(origin.accepted, 2, 'connections')
 
 
+def reconnects(place, api):
+    """An open WebSocket goes on under a policy that denies it now; when it is lost, it is judged as a new one would be."""
+    lost = threading.Event()
+
+    def case(_server, connection, _number):
+        lost.wait()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+
+    server = sessions.Raw(case)
+    daemon = rt.Reqivod(place, conf=policy(''))
+    driver = sessions.Driver(daemon, api, sessions.url_of(server), 'reconnect=65535', 'backoff=10', 'opened', 'line', 'end')
+    driver.wait('line')
+    write(daemon, policy('deny = {"ws://*"}'))
+    rt.contains(reloaded(daemon)[1], 'policy "default" is changed')
+    rt.equal(driver.count('closed'), 0, 'it is open')
+    lost.set()
+    driver.go_on()
+    lines = driver.end()
+    server.stop()
+    rt.equal(server.handshakes, 1, 'connections that were opened')
+    rt.contains('\n'.join(lines), 'closed E_RULE_DENIED')
+
+
 def write(daemon, text):
     with open(daemon.conf, 'w', encoding='ascii') as file:
         file.write(text)
@@ -151,6 +177,8 @@ def main():
         tap.case('SIGHUP: requests are judged by the new policy, those under way end well', judged, place)
         tap.case('SIGHUP: rule_b1_k11: addresses of a policy: no connection of before is used', addresses, place)
         tap.case('reqivoctl reload: what differs is told; a bad file changes nothing, and it is said where', by_reqivoctl, place)
+        for api in drivers.KINDS:
+            tap.case(f'{api}: rule_b9_policy: a WebSocket that connects again is judged by the new policy', reconnects, place, api)
         tap.case('reqivoctl reload: 64 new policies', many, place)
     return tap.done()
 
