@@ -3,9 +3,11 @@
 import json
 import re
 
+import image
 from image import HOST, rt
 
 URL = f'https://{HOST}:8443'
+RELOADED = '1470cf80c8d942619137974dfd13ac5f'
 READY, STARTED = '015c47f353fa4077a25a2ba22178290f', 'ca0b4a0058e24db78ed519dfb2258355'
 SOCKETS = ('reqivod.socket', 'reqivod-control.socket')
 
@@ -119,6 +121,36 @@ def seen(host):
     rt.equal(uids['bob'], {2001, 2002, 2003}, 'whose pools bob sees')
 
 
+def reload(host, text):
+    image.put(host.root, 'etc/reqivo/reqivod.conf', text)
+    done = host.run('systemctl', 'reload', 'reqivod.service', check=False)
+    rt.equal(done.returncode, 0, done.stderr.decode())
+
+
+def reloaded(host):
+    """systemctl reload: what is changed is in force in the same process, a request under way is not lost, a bad file changes nothing."""
+    pid, before = main_pid(host), host.file('etc/reqivo/reqivod.conf')
+    count = len(journal(host, '-u', 'reqivod', f'MESSAGE_ID={RELOADED}'))
+    scrape = ('python3', '-c', 'import urllib.request as r; print(r.urlopen("http://127.0.0.1:9464/metrics", timeout=10).read().decode())')
+    slow = host.start('reqivo', '-sS', f'{URL}/slow?reload', user='alice')
+    rt.poll('it has arrived', lambda: arrived(host, '/slow?reload'))
+    reload(host, before + '\nmetrics {\n    listen = "127.0.0.1:9464"\n}\n')
+    rt.poll('the journal says so', lambda: len(journal(host, '-u', 'reqivod', f'MESSAGE_ID={RELOADED}')) > count)
+    rt.poll('the confined service listens there', lambda: host.run(*scrape, check=False).returncode == 0)
+    text = host.text(*scrape)
+    rt.contains(text, '\nreqivo_build_info{', 'what a collector reads')
+    assert 'reqivo_user_' not in text, text
+    slow.communicate(timeout=120)
+    rt.equal(slow.returncode, 0, 'the request that was under way')
+    reload(host, before + '\npool {\n    connections = many\n}\n')
+    rt.poll('the bad file is named', lambda: "pool.connections: 'many' is not " in host.show('reqivod.service', 'StatusText'))
+    body(host, 'alice', '/after-a-bad-file')
+    rt.contains(host.text(*scrape), '\nreqivo_build_info{', 'what was in force stays')
+    reload(host, before)
+    rt.poll('nobody listens there', lambda: host.run(*scrape, check=False).returncode != 0)
+    rt.equal(main_pid(host), pid, 'the process')
+
+
 def recorded(host):
     """The journal has the daemon's fields, and the service manager's."""
     rows = journal(host, '-u', 'reqivod', f'MESSAGE_ID={READY}')
@@ -147,5 +179,6 @@ def run(tap, host):
                        ('the process has no privilege and a filter of system calls', confined),
                        ('its files: nothing to write, nothing to start', confined_files),
                        ('each is shown what is his, an administrator all', seen),
+                       ('systemctl reload: a changed file, the metrics over HTTP, a bad file', reloaded),
                        ('the journal has the fields', recorded), ('systemd-analyze has no complaint', analysed)):
         tap.case(name, case, host)
