@@ -164,10 +164,10 @@ struct account_total {
 bool account_leaves_share(const struct account *account, const struct account_total *of, size_t n);
 void account_refund(struct account *account, enum account_kind kind, size_t n);
 size_t account_limit(const struct account *account, enum account_kind kind);
-/* Behind a text about a limit that was reached: " (policy "NAME": requests = 2)" when it is the policy's own,
- * else "". Returns `text`. */
+/* Behind a text about a limit that has no room for n more: " (policy "NAME": requests = 2)" when it is the
+ * policy's own, else "". Returns `text`. */
 #define ACCOUNT_LIMITED_MAX 128
-const char *account_limited_by(const struct account *account, enum account_kind kind,
+const char *account_limited_by(const struct account *account, enum account_kind kind, size_t n,
                                char text[ACCOUNT_LIMITED_MAX]);
 /* ACCOUNT_OWED that goes with a limit of memory. */
 static inline size_t account_owed(size_t memory)

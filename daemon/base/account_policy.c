@@ -105,7 +105,7 @@ void account_configure(struct account *account)
     account->reach = reach;
 }
 
-const char *account_limited_by(const struct account *account, enum account_kind kind,
+const char *account_limited_by(const struct account *account, enum account_kind kind, size_t n,
                                char text[ACCOUNT_LIMITED_MAX])
 {
     static const char *const names[ACCOUNT_KINDS] = {[ACCOUNT_MEMORY] = "memory",
@@ -115,7 +115,7 @@ const char *account_limited_by(const struct account *account, enum account_kind 
                                                      [ACCOUNT_CONNS] = "connections"};
 
     text[0] = '\0';
-    if (account->limit[kind] && account->used[kind] >= account->limit[kind])
+    if (account->limit[kind] && account->used[kind] + n > account->limit[kind])
         snprintf(text, ACCOUNT_LIMITED_MAX, " (policy \"%s\": %s = %zu)", account->policy->name, names[kind],
                  account->limit[kind]);
     return text;

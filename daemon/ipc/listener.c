@@ -192,6 +192,24 @@ static void turn_away(struct listener *listener, int fd, const struct ucred *cre
     refuse(listener->ipc, fd, code, detail);
 }
 
+/* What the code alone does not say. */
+static void no_place(struct listener *listener, int fd, const struct ucred *cred, int code)
+{
+    char limit[ACCOUNT_LIMITED_MAX] = "", detail[RQV_DETAIL_MAX];
+    struct account *account;
+
+    if (code == REQIVO_E_LIMIT_PEERS && account_get(listener->accounts, cred->uid, &account) == 0) {
+        account_limited_by(account, ACCOUNT_PEERS, 1, limit);
+        account_release(&account);
+    }
+    snprintf(detail, sizeof detail, "%s%s",
+             code == REQIVO_E_LIMIT_PEERS ? "the user's programs, or those of all, are as many as may be"
+             : code == REQIVO_E_OVERLOADED ? account_refusal(code)
+                                           : rqv_err_text(code),
+             limit);
+    turn_away(listener, fd, cred, code, detail);
+}
+
 static void welcome(struct listener *listener, int fd)
 {
     struct ipc *ipc = listener->ipc;
@@ -214,7 +232,7 @@ static void welcome(struct listener *listener, int fd)
     }
     rc = peer_new(listener, fd, cred.uid, cred.pid, &peer);
     if (rc < 0) {
-        turn_away(listener, fd, &cred, rc, rqv_err_text(rc));
+        no_place(listener, fd, &cred, rc);
         return;
     }
     if (ipc->draining)

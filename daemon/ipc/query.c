@@ -59,6 +59,22 @@ static uint64_t oldest_wait_ms(const struct ipc *ipc, const struct roll rolls[RO
     return pool_oldest_wait_us(&rolls[ROLL_WAITERS], loop_now_us(ipc->use.loop)) / 1000;
 }
 
+/* Under what the peer's user is, or will be when a program of his comes. */
+static void rules_row(struct row *row, const struct peer *peer, const struct account *account)
+{
+    const struct policies *policies = peer->ipc->use.accounts->policies;
+    const struct partition *partition = policies_partition(policies, peer->uid);
+    const struct policy *policy = account->policy;
+    const char *name = account->partition ? account->partition : partition ? partition->name : NULL;
+
+    if (!policy)
+        policy = policies_policy(policies, partition ? partition->first : peer->uid);
+    if (name)
+        row_add(row, "partition", "%s", name);
+    if (policy)
+        row_add(row, "policy", "%s", policy->name);
+}
+
 /* What the programs of the peer's user hold. */
 static void account_row(struct row *row, const struct peer *peer)
 {
@@ -68,10 +84,7 @@ static void account_row(struct row *row, const struct peer *peer)
     if (!account)
         account = &none;
     row_count(row, "uid", peer->uid);
-    if (account->partition)
-        row_add(row, "partition", "%s", account->partition);
-    if (account->policy)
-        row_add(row, "policy", "%s", account->policy->name);
+    rules_row(row, peer, account);
     row_count(row, "programs", account->used[ACCOUNT_PEERS]);
     row_count(row, "requests", account->used[ACCOUNT_REQUESTS]);
     row_count(row, "connections", account->used[ACCOUNT_CONNS]);

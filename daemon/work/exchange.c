@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,14 +154,16 @@ int exchange_new(struct exchange_env *env, const struct exchange_params *params,
     rc = account_charge(account, ACCOUNT_REQUESTS, 1);
     if (rc < 0)
         return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "%s%s", account_refusal(rc),
-                           account_limited_by(account, ACCOUNT_REQUESTS, limit));
+                           account_limited_by(account, ACCOUNT_REQUESTS, 1, limit));
     rc = account_charge(account, ACCOUNT_MEMORY, sizeof(struct exchange));
     struct exchange *x = rc == 0 ? exchange_alloc(env) : NULL;
     if (!x) {
         account_refund(account, ACCOUNT_REQUESTS, 1);
         if (rc == 0)
             account_refund(account, ACCOUNT_MEMORY, sizeof(struct exchange));
-        return rqv_err_set(err, rc < 0 ? rc : -ENOMEM, REQIVO_PHASE_QUEUE, "no memory for the request");
+        return rqv_err_set(
+            err, rc < 0 ? rc : -ENOMEM, REQIVO_PHASE_QUEUE, "no memory for the request%s",
+            account_limited_by(account, ACCOUNT_MEMORY, sizeof(struct exchange), limit));
     }
     exchange_init(x, env, params);
     env->live++;
@@ -437,6 +440,16 @@ static int check_body_length(struct exchange *x, bool last)
     return 0;
 }
 
+/* A queue that grows is charged twice what it then holds, until it has grown. */
+static void body_has_no_room(struct exchange *x, int code, size_t n)
+{
+    char limit[ACCOUNT_LIMITED_MAX], detail[RQV_DETAIL_MAX];
+
+    snprintf(detail, sizeof detail, "no memory for the request body%s",
+             account_limited_by(x->account, ACCOUNT_MEMORY, 2 * (queue_len(&x->body) + n), limit));
+    exchange_cancel(x, code, detail);
+}
+
 int exchange_body(struct exchange *x, struct rqv_str bytes, bool last)
 {
     if (x->step == STEP_DONE || x->body_void)
@@ -454,7 +467,7 @@ int exchange_body(struct exchange *x, struct rqv_str bytes, bool last)
         return 0;
     int rc = queue_append(&x->body, bytes.ptr, bytes.len);
     if (rc < 0) {
-        exchange_cancel(x, rc, "no memory for the request body");
+        body_has_no_room(x, rc, bytes.len);
         return 0;
     }
     if (rqv_list_empty(&x->body_node))

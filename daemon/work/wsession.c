@@ -198,7 +198,7 @@ int wsession_new(struct wsession_env *env, const struct wsession_params *params,
     rc = account_charge(account, ACCOUNT_REQUESTS, 1);
     if (rc < 0)
         return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "%s%s", account_refusal(rc),
-                           account_limited_by(account, ACCOUNT_REQUESTS, limit));
+                           account_limited_by(account, ACCOUNT_REQUESTS, 1, limit));
     rc = account_charge(account, ACCOUNT_MEMORY, sizeof(struct wsession));
     struct wsession *ws = rc == 0 ? calloc(1, sizeof *ws) : NULL;
     if (!ws) {

@@ -107,6 +107,14 @@ def test_manual():
         ok(values == said, f'{setting}: the manual has the values', f'{values} and {said}')
 
 
+def test_example():
+    """The first example of the manual is a configuration."""
+    with open(os.path.join(SRC, 'doc', 'man', 'reqivod.conf.5'), encoding='utf-8') as f:
+        example = re.search(r'^\.Bd -literal.*?\n(.*?)^\.Ed', f.read(), re.M | re.S)[1]
+    done = with_config(example, '--check-config')
+    ok('policy "web"' in example and done.returncode == 0, 'the example of the manual is accepted', done.stderr)
+
+
 def test_table_of_defaults():
     """The last column of the table in reqivo_session(3) names settings with their defaults."""
     with open(os.path.join(SRC, 'doc', 'man', 'reqivo_session.3'), encoding='utf-8') as f:
@@ -194,6 +202,7 @@ def test_options():
 
 def main():
     test_manual()
+    test_example()
     test_table_of_defaults()
     test_dump_reads_back()
     test_errors()

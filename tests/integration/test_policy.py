@@ -217,6 +217,20 @@ def limits(tap, world):
         driver.stop()
 
     tap.case('rule_b9_5: requests in flight', in_flight)
+    tight = world.daemon('policy "default" { loopback = allow memory = 256KiB }\n')
+
+    def upload():
+        """More than the account may hold of it: the program and the log are told whose limit that is."""
+        body = world.place.write('3m', 'x' * 3000000)
+        done = tight.reqivo('-sS', '--data-binary', f'@{body}', world.a.url('/echo', 'localhost'))
+        with open(tight.log, encoding='utf-8') as file:
+            log = file.read()
+        rt.equal(done.returncode, 102, done.stderr)
+        for told in (done.stderr.decode(), log):
+            rt.contains(told, '(policy "default": memory = 262144)')
+
+    tap.case('rule_b9_5: memory', upload)
+
     daemon_of_one = world.daemon('policy "default" { loopback = allow connections = 1 }\n')
 
     def one_connection():
@@ -333,6 +347,13 @@ def partitions(tap, world):
         row, _ = world.ask(driver, 'GET', url)
         return row, json.loads(row['body'])['connection'] if row['error'] == '' else None
 
+    def before():
+        """Nobody has sent anything yet."""
+        ctl, env = drivers.for_everybody(world.place, rt.program('reqivoctl'))
+        for uid, told in ((TWO, ('web', 'web')), (THREE, (None, 'other')), (ONE + 10, (None, None))):
+            status = json.loads(rt.run([ctl, '--socket', daemon.socket, '--json', 'status'], preexec_fn=become(uid), env=env).stdout)
+            rt.equal((status.get('partition'), status.get('policy')), told, f'what uid {uid} is told')
+
     def share():
         first = one(ONE, 'sync')[1]
         rt.equal(one(TWO, 'async')[1], first, 'the connection of the other user of the partition')
@@ -363,11 +384,13 @@ def partitions(tap, world):
 
     def peers():
         """Sixteen programs of the partition, whoever of its users they are."""
-        errors = [one(ONE if n % 2 else TWO, 'sync')[0]['error'] for n in range(18)]
-        assert errors.count('') < 18 and 'E_LIMIT_PEERS' in errors, errors
+        rows = [one(ONE if n % 2 else TWO, 'sync')[0] for n in range(18)]
+        refused = [row['detail'] for row in rows if row['error'] == 'E_LIMIT_PEERS']
+        assert refused and all('(policy "web": peers = 16)' in detail for detail in refused), rows
         rt.equal(one(THREE, 'sync')[0]['error'], '', 'a user outside')
 
-    for name, case in (('rule_b1_k1: users of a partition share a connection, a third does not', share),
+    for name, case in (('a user is told his partition and policy before his first request', before),
+                       ('rule_b1_k1: users of a partition share a connection, a third does not', share),
                        ('rule_b9_14: a user sees the pools of his partition', see),
                        ('rule_b9_policy: each user has his own policy', policies),
                        ('rule_b10_5: names are looked up for a partition', names),

@@ -312,10 +312,10 @@ START_TEST(limits_of_a_policy)
     ck_assert_uint_eq(account_limit(account, ACCOUNT_OWED), ACCOUNT_OWED_LEAST);
     ck_assert_uint_eq(account_limit(account, ACCOUNT_CONNS), 3);
     ck_assert_int_eq(account_charge(account, ACCOUNT_PEERS, 1), 0);
-    ck_assert_str_eq(account_limited_by(account, ACCOUNT_PEERS, text), " (policy \"x\": peers = 1)");
+    ck_assert_str_eq(account_limited_by(account, ACCOUNT_PEERS, 1, text), " (policy \"x\": peers = 1)");
     ck_assert_int_eq(account_charge(account, ACCOUNT_PEERS, 1), REQIVO_E_LIMIT_PEERS);
     account_refund(account, ACCOUNT_PEERS, 1);
-    ck_assert_str_eq(account_limited_by(account, ACCOUNT_PEERS, text), "");
+    ck_assert_str_eq(account_limited_by(account, ACCOUNT_PEERS, 1, text), "");
     reload("policy \"x\" { users = {1001} peers = 2 }\n");
     ck_assert_uint_eq(account_limit(account, ACCOUNT_PEERS), 2);
     ck_assert_uint_eq(account_limit(account, ACCOUNT_MEMORY), 64u << 20);
