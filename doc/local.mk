@@ -20,6 +20,8 @@ dist_man_MANS += \
 	doc/man/reqivod.8 \
 	doc/man/reqivod.conf.5
 
+EXTRA_DIST += doc/benchmark.txt doc/plots
+
 # bash finds these by the name of the program.
 completiondir = $(datadir)/bash-completion/completions
 dist_completion_DATA = doc/completion/reqivo doc/completion/reqivoctl

@@ -203,7 +203,7 @@ static void no_place(struct listener *listener, int fd, const struct ucred *cred
         account_release(&account);
     }
     snprintf(detail, sizeof detail, "%s%s",
-             code == REQIVO_E_LIMIT_PEERS ? "the user's programs, or those of all, are as many as may be"
+             code == REQIVO_E_LIMIT_PEERS  ? "the user's programs, or those of all, are as many as may be"
              : code == REQIVO_E_OVERLOADED ? account_refusal(code)
                                            : rqv_err_text(code),
              limit);

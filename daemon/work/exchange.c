@@ -161,9 +161,8 @@ int exchange_new(struct exchange_env *env, const struct exchange_params *params,
         account_refund(account, ACCOUNT_REQUESTS, 1);
         if (rc == 0)
             account_refund(account, ACCOUNT_MEMORY, sizeof(struct exchange));
-        return rqv_err_set(
-            err, rc < 0 ? rc : -ENOMEM, REQIVO_PHASE_QUEUE, "no memory for the request%s",
-            account_limited_by(account, ACCOUNT_MEMORY, sizeof(struct exchange), limit));
+        return rqv_err_set(err, rc < 0 ? rc : -ENOMEM, REQIVO_PHASE_QUEUE, "no memory for the request%s",
+                           account_limited_by(account, ACCOUNT_MEMORY, sizeof(struct exchange), limit));
     }
     exchange_init(x, env, params);
     env->live++;

@@ -119,7 +119,8 @@ def growth(origin, plan):
 
 def hostile_user(origin, plan):
     """The latency of one user's requests, alone and beside another who does all the harm he can (tests/lib/hostile.py; as another
-    uid where this is root, else as another program of the same one). Blocks alternate."""
+    uid where this is root, else as another program of the same one). Blocks alternate. He runs on the other processors, if there are
+    any, so that what he takes of this one is what the daemon does for him, and not what the scheduler gives him."""
     with rt.Place('reqivo-bench') as place:
         os.chmod(place.dir, 0o755)
         daemon = servers.Reqivod(place, origin.ca)
@@ -135,7 +136,7 @@ def hostile_user(origin, plan):
         rows, attacks = {'alone': [], 'beside': []}, 0
         for _ in range(plan.rounds):
             rows['alone'].append(rival.block(rival.count))
-            enemy = hostile.start(daemon.socket, urls, preexec=become_hostile if os.geteuid() == 0 else None)
+            enemy = hostile.start(daemon.socket, urls, preexec=become_hostile)
             time.sleep(0.5)
             rows['beside'].append(rival.block(rival.count))
             attacks += sum(hostile.stop(enemy).values())
@@ -146,6 +147,9 @@ def hostile_user(origin, plan):
 
 
 def become_hostile():
+    os.sched_setaffinity(0, set(range(os.cpu_count())) - os.sched_getaffinity(0) or os.sched_getaffinity(0))
+    if os.geteuid() != 0:
+        return
     os.setgroups([])
     os.setgid(12009)
     os.setuid(12009)
