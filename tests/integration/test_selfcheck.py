@@ -92,6 +92,68 @@ def rule_d1_nofile(world):
                   'at least 256')
 
 
+def instead(world, source):
+    """What runs the daemon with a function of a library replaced."""
+    shim = world.place.fresh('shim') + '.so'
+    rt.run([rt.tool('gcc'), '-shared', '-fPIC', '-x', 'c', '-o', shim, world.place.write('shim.c', source)])
+    os.chmod(shim, 0o755)
+    # a build with sanitizers wants to be the first library
+    return [rt.tool('env'), f'LD_PRELOAD={shim}', 'ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0']
+
+
+def rule_d1_canaries(world):
+    """A parser that finds no field in any head."""
+    blind = instead(world, '''#include <http_parser.h>
+size_t http_parser_execute(http_parser *parser, const http_parser_settings *settings, const char *bytes, size_t len)
+{
+    (void)settings, (void)bytes;
+    parser->http_errno = HPE_OK;
+    return len;
+}
+''')
+    world.refused(setpriv() + blind, (), EX_SOFTWARE, 'the HTTP parser of this system judges \'length\' wrongly')
+
+
+def rule_d1_clock(world):
+    """A host whose clock has lost its battery."""
+    reset = instead(world, '''#include <time.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+time_t time(time_t *at)
+{
+    return at ? (*at = 77) : 77;
+}
+int clock_gettime(clockid_t which, struct timespec *at)
+{
+    long r = syscall(SYS_clock_gettime, which, at);
+    if (which == CLOCK_REALTIME)
+        at->tv_sec = 77;
+    return (int)r;
+}
+''')
+    world.refused(setpriv() + reset, (), EX_OSERR, 'the clock says second 77 since 1970', 'set it')
+
+
+def rule_d3_dumpable(world):
+    """A kernel that does not do what it was asked."""
+    deaf = instead(world, '''#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int prctl(int operation, ...)
+{
+    unsigned long args[4];
+    va_list list;
+    va_start(list, operation);
+    for (int i = 0; i < 4; i++)
+        args[i] = va_arg(list, unsigned long);
+    va_end(list);
+    return operation == PR_GET_DUMPABLE ? 1 : (int)syscall(SYS_prctl, operation, args[0], args[1], args[2], args[3]);
+}
+''')
+    world.refused(setpriv() + deaf, (), EX_SOFTWARE, 'PR_SET_DUMPABLE')
+
+
 def main():
     tap = rt.Tap()
     cases = [('rule_d1_fine: what the unit gives is enough', rule_d1_fine),
@@ -99,7 +161,10 @@ def main():
              ('rule_d1_no_new_privs: not where privileges can be gained', rule_d1_no_new_privs),
              ('rule_d1_uid_map: not where users cannot be told apart', rule_d1_uid_map),
              ('rule_d1_overflow_uid: nobody runs as everybody', rule_d1_overflow_uid),
-             ('rule_d1_nofile: not with too few descriptors', rule_d1_nofile)]
+             ('rule_d1_nofile: not with too few descriptors', rule_d1_nofile),
+             ('rule_d1_canaries: not with a parser that sees something else', rule_d1_canaries),
+             ('rule_d1_clock: not where the clock is not set', rule_d1_clock),
+             ('rule_d3_dumpable: not where a core could be had', rule_d3_dumpable)]
     with rt.Place() as place:
         for name, case in cases:
             tap.case(name, lambda case=case: case(World(place)))
