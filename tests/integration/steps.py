@@ -18,6 +18,7 @@ exact. expect: `at` and `last` (one request of the log), `fields` (of the last r
 import json
 import os
 import re
+import socket
 import sys
 
 sys.dont_write_bytecode = True
@@ -123,7 +124,16 @@ class World:
         self.daemon = rt.Reqivod(place, conf=conf)
         self.contexts = {'news': odd.server_context(self.certs, 'good')}
         self.origins = {'a': origin(place), 'b': origin(place), 's': origin(place, self.contexts['news'])}
+        self.used = []  # ports of origins that are gone
         self.words = {'CA': self.certs.ca, 'closed': f'127.0.0.1:{odd.closed_port()}', 'dir': place.dir}
+
+    def retire(self, origin):
+        """Nobody else may get its port: the daemon still has the pool, and with it the figures."""
+        origin.stop()
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(('127.0.0.1', origin.port))
+        self.used.append(sock)
 
     def url_of(self, origin):
         return origin.url('', 'localhost' if origin.context else '127.0.0.1')
@@ -257,7 +267,7 @@ def run_case(world, driver, others, number, steps):
         run.let_go()
         driver.write('session -\n')
         for origin in run.own.values():
-            origin.stop()
+            world.retire(origin)
 
 
 def quiet(world):
