@@ -287,6 +287,19 @@ int rqv_url_parse(const char *text, size_t len, struct rqv_url *ret_url, const c
     return error;
 }
 
+int rqv_url_parse_place(struct rqv_str text, enum rqv_scheme scheme, struct rqv_url *ret_url,
+                        const char **ret_why)
+{
+    struct rqv_url url = {.scheme = scheme};
+    int error = parse_authority(text, &url, ret_why);
+
+    if (!error && url.userinfo.ptr)
+        error = refuse(ret_why, "user information does not belong there");
+    if (!error)
+        *ret_url = url;
+    return error;
+}
+
 bool rqv_url_same_origin(const struct rqv_url *a, const struct rqv_url *b)
 {
     return a->scheme == b->scheme && a->host_type == b->host_type && a->port == b->port &&

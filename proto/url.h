@@ -42,6 +42,11 @@ struct rqv_url {
  * the views. */
 int rqv_url_parse(const char *text, size_t len, struct rqv_url *ret_url, const char **ret_why);
 
+/* The same of what stands between "//" and the path alone, without user information: a host and perhaps a
+ * port. `scheme` gives the port where there is none. */
+int rqv_url_parse_place(struct rqv_str text, enum rqv_scheme scheme, struct rqv_url *ret_url,
+                        const char **ret_why);
+
 /* Scheme, host and port. A host that is written in another way (unicode for its A-label) is another one. */
 bool rqv_url_same_origin(const struct rqv_url *a, const struct rqv_url *b);
 

@@ -13,6 +13,7 @@
 #include "daemon/ipc/ipc.h"
 #include "daemon/ipc/metrics.h"
 #include "proto/http1_asked.h"
+#include "proto/url.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -192,25 +193,13 @@ static bool write_some(struct scrape_conn *conn)
  * page cannot read this by rebinding its own. */
 static bool is_local(struct rqv_str host)
 {
-    struct rqv_addr addr;
-    struct rqv_str name = host, port = {"", 0};
-    uint64_t number;
+    struct rqv_url url;
+    const char *why;
 
-    for (size_t i = host.len; i > 0 && host.ptr[i - 1] != ']'; i--)
-        if (host.ptr[i - 1] == ':') {
-            name.len = i - 1;
-            port = (struct rqv_str){host.ptr + i, host.len - i};
-            break;
-        }
-    if (port.len > 0 && (!rqv_str_u64(port, &number) || number > UINT16_MAX))
+    if (rqv_url_parse_place(host, RQV_SCHEME_HTTP, &url, &why) < 0)
         return false;
-    if (rqv_str_eq_nocase(name, RQV_STR("localhost")))
-        return true;
-    bool brackets = name.len > 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']';
-    if (brackets)
-        name = (struct rqv_str){name.ptr + 1, name.len - 2};
-    return rqv_addr_parse(name.ptr, name.len, 0, &addr) && brackets == (addr.family == 6) &&
-           rqv_addr_zone(&addr) == RQV_ZONE_LOOPBACK;
+    return url.addr.family ? rqv_addr_zone(&url.addr) == RQV_ZONE_LOOPBACK
+                           : strcmp(url.host, "localhost") == 0;
 }
 
 static void judge(struct scrape_conn *conn, struct rqv_str head)

@@ -109,8 +109,10 @@ static int encode_head(const struct target *target, const struct rqv_request_hea
     room.cap = room.end + size;
     char *path = (char *)room.data + room.cap;
     long path_len = rqv_url_target(url, path, path_max);
-    if (path_len < 0 || authority_len < 0)
+    if (path_len < 0 || authority_len < 0) {
+        explicit_bzero(path, path_max);
         return rqv_err_set(err, REQIVO_E_URL, REQIVO_PHASE_NONE, "%s", rqv_err_text(REQIVO_E_URL));
+    }
     struct rqv_http1_request request = {
         .method = head->method,
         .target = {path, (size_t)path_len},

@@ -78,6 +78,9 @@ static void check_accepted(const struct rqv_url *url)
         host += rqv_url_authority(url, second, size) > 0;
     demand(host == 0 || url->host_len < 8);
     demand(rqv_url_target(url, second, 0) < 0);
+    host = (size_t)rqv_url_authority(url, second, sizeof(second));
+    demand(rqv_url_parse_place((struct rqv_str){second, host}, url->scheme, &again, &why) == 0);
+    check_same_origin(url, &again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -89,5 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     demand(error == 0 || why);
     if (error == 0)
         check_accepted(&url);
+    error = rqv_url_parse_place((struct rqv_str){(const char *)data, size}, RQV_SCHEME_HTTPS, &url, &why);
+    demand(error || (url.host_len > 0 && url.port > 0 && !url.userinfo.ptr && !url.path.ptr));
     return 0;
 }

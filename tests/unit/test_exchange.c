@@ -386,6 +386,23 @@ END_TEST
 
 /* ---- refusals ---- */
 
+/* The path is written twice on its way into the head. */
+START_TEST(rule_b2_10_the_path_is_wiped_with_the_head)
+{
+    struct world *w = world_open();
+    const struct queue_pool *kept = &w->env.queues;
+    size_t blocks = 0;
+
+    run(w);
+    check_code(w, 0, REQIVO_SENT_YES);
+    for (unsigned rank = 0; rank < QUEUE_RANKS; rank++)
+        for (unsigned i = 0; i < kept->count[rank]; i++, blocks++)
+            ck_assert_ptr_null(memmem(kept->free[rank][i], (size_t)QUEUE_LEAST << rank, "/path?q", 7));
+    ck_assert_uint_gt(blocks, 0);
+    world_close(w);
+}
+END_TEST
+
 START_TEST(refused_before_anything_is_made)
 {
     static const struct {
@@ -475,6 +492,7 @@ static Suite *suite(void)
     UNIT_TCASE(s, "early", rule_b4_an_early_answer_ends_sending, an_early_answer_with_a_full_socket,
                expect_waits_for_100, expect_goes_on_after_a_second, rule_b4_a_final_answer_to_expect_closes);
     UNIT_TCASE(s, "windows", without_credit_nothing_is_read, without_room_nothing_is_read);
+    UNIT_TCASE(s, "afterwards", rule_b2_10_the_path_is_wiped_with_the_head);
     UNIT_TCASE(s, "refusals", refused_before_anything_is_made, rule_b9_5_the_limit_of_requests_is_exact,
                rule_b2_4_connection_bound_authentication_is_not_shared);
     tcase_set_timeout(loops, 60);

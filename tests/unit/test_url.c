@@ -224,6 +224,39 @@ START_TEST(refused)
 }
 END_TEST
 
+START_TEST(a_place_is_a_host_and_perhaps_a_port)
+{
+    static const struct {
+        const char *text, *host, *why; /* why: it is refused */
+        uint16_t port;
+    } rows[] = {
+        {"Example.org", "example.org", NULL, 443},
+        {"example.org:8443", "example.org", NULL, 8443},
+        {"127.0.0.1:80", "127.0.0.1", NULL, 80},
+        {"[::1]:80", "::1", NULL, 80},
+        {"", NULL, "the host is empty", 0},
+        {"u@example.org", NULL, "user information", 0},
+        {"example.org/path", NULL, "a byte that no host name has", 0},
+        {"example.org:80/path", NULL, "port", 0},
+        {"example.org:0", NULL, "port", 0},
+        {"::1", NULL, "the host is empty", 0},
+        {"[127.0.0.1]", NULL, "not an IPv6 address", 0},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rqv_url url = {.port = 1234};
+        const char *why = "";
+        int rc = rqv_url_parse_place(rqv_str_from(rows[i].text), RQV_SCHEME_HTTPS, &url, &why);
+
+        ck_assert_int_eq(rc, rows[i].why ? REQIVO_E_URL : 0);
+        ck_assert_msg(!rows[i].why || strstr(why, rows[i].why), "%s: %s", rows[i].text, why);
+        ck_assert_uint_eq(url.port, rows[i].why ? 1234 : rows[i].port);
+        ck_assert(rows[i].why || strcmp(url.host, rows[i].host) == 0);
+        ck_assert(rows[i].why || url.scheme == RQV_SCHEME_HTTPS);
+    }
+}
+END_TEST
+
 START_TEST(lengths)
 {
     static char text[RQV_URL_MAX + 2];
@@ -304,7 +337,8 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("url");
 
-    UNIT_TCASE(s, "url", accepted, parts, refused, lengths, unicode_hosts, every_cut);
+    UNIT_TCASE(s, "url", accepted, parts, refused, a_place_is_a_host_and_perhaps_a_port, lengths,
+               unicode_hosts, every_cut);
     return s;
 }
 
