@@ -117,7 +117,7 @@ def measure(plan, wanted, out, pinned):
     if files < 4 * plan.growth:
         plan = dataclasses.replace(plan, growth=files // 4)
     with rt.Place('reqivo-bench') as place:
-        origin = servers.Origin(place, rt.Certs(place), files)
+        origin = servers.Origin(place, rt.Certs(place), files, '0.0.0.0')
         add_cells(results, origin, plan, wanted, failures)
         if wanted('memory'):
             add_memory(results, origin, plan, failures)

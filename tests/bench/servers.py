@@ -98,8 +98,8 @@ http {{
     default_type application/octet-stream;
     server {{ listen unix:{dir}/inner.sock; location / {{ return 200; }} }}
     server {{
-        listen 0.0.0.0:{http} backlog=8192;
-        listen 0.0.0.0:{https} ssl backlog=8192;
+        listen {address}:{http} backlog=8192;
+        listen {address}:{https} ssl backlog=8192;
         allow 127.0.0.0/8; deny all;
         ssl_certificate {chain}; ssl_certificate_key {key}; ssl_protocols TLSv1.3;
         root {dir}/files;
@@ -111,7 +111,7 @@ http {{
 }}
 '''
 
-    def __init__(self, place, certs, files):
+    def __init__(self, place, certs, files, address='127.0.0.1'):
         self.dir = place.fresh('origin')
         os.makedirs(os.path.join(self.dir, 'files'))
         self.ca = certs.ca
@@ -122,7 +122,7 @@ http {{
         chain, key = certs.files('good')
         conf = os.path.join(self.dir, 'nginx.conf')
         with open(conf, 'w', encoding='ascii') as file:
-            file.write(self.CONF.format(dir=self.dir, user=user_line(), files=files, chain=chain, key=key, **self.ports))
+            file.write(self.CONF.format(dir=self.dir, user=user_line(), files=files, chain=chain, key=key, address=address, **self.ports))
         super().__init__(place, 'origin', [rt.tool('nginx'), '-e', f'{self.dir}/error.log', '-p', self.dir, '-c', conf])
         for port in self.ports.values():
             self.process.need('the origin accepts', lambda port=port: rt.answers(socket.AF_INET, ('127.0.0.1', port)))
