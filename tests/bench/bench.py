@@ -114,8 +114,8 @@ def add_counts(results, origin, plan, wanted, out, failures):
 def measure(plan, wanted, out, pinned):
     results, failures = {'machine': extras.machine(), 'plan': dataclasses.asdict(plan), 'pinned': pinned, 'cells': []}, []
     files = more_files()
-    if files < 4 * plan.growth:
-        plan = dataclasses.replace(plan, growth=files // 4)
+    if files < plan.growth * 2:
+        plan = dataclasses.replace(plan, growth=files // 2)
     with rt.Place('reqivo-bench') as place:
         origin = servers.Origin(place, rt.Certs(place), files, '0.0.0.0')
         add_cells(results, origin, plan, wanted, failures)

@@ -92,21 +92,27 @@ def idle_connections(origin, scheme, count):
 
 
 def growth(origin, plan):
-    """CPU a request of one busy handle while the daemon holds many pools, idle connections, or clients; against one that holds none."""
-    many, text = plan.growth, 'small'
-    spread = f'http://127.1.%zu:{origin.ports["http"]}/'
+    """CPU a request of one busy handle while the daemon holds many pools, idle connections, or clients; against one that holds none.
+    What is held comes from an origin of its own: each server has descriptors for one of the kinds."""
+    many, room = plan.growth, plan.growth * 5 // 4  # nothing is kept where nearly all is used
     case = cases.Case('growth', '', flight=64)
+    url = origin.url('http', 'small')
     with rt.Place('reqivo-bench') as place:
         rivals = []
         for name in ('alone', 'pools', 'connections', 'clients'):
-            daemon = servers.Reqivod(place, origin.ca, name=name)
-            url = origin.url('http', text)
-            if name == 'pools':
-                fill(place, daemon, spread + 'small', many, flight=64, spread=many)
-            elif name == 'connections':
-                fill(place, daemon, spread + 'slow', many, flight=many, spread=many // 8, handles=max(1, many // 2500))
-            elif name == 'clients':
+            daemon = servers.Reqivod(place, origin.ca, f'connections_uid = {room} connections_total = {room}', name=name)
+            if name == 'clients':
                 cases.idlers(place, cases.Case('', '', idle=many // 2), daemon, url)
+            elif name != 'alone':
+                far = servers.Origin(place, rt.Certs(place), room, '0.0.0.0')
+                spread = f'http://127.1.%zu:{far.ports["http"]}/'
+                if name == 'pools':
+                    fill(place, daemon, spread + 'small', many, flight=64, spread=many)
+                else:
+                    fill(place, daemon, spread + 'slow', many, flight=many, spread=many // 8, handles=max(1, many // 2500))
+            held = len(os.listdir(f'/proc/{daemon.pid}/fd'))
+            if held < {'alone': 0, 'clients': many // 2}.get(name, many):
+                raise rt.Failed(f'growth: the daemon with many {name} holds only {held} descriptors')
             rivals.append(load.Contender(name, daemon, cases.clients(place, case, 'reqivo', daemon, url)))
         for rival in rivals:
             rival.calibrate(plan.block_seconds, 1000)

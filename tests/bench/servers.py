@@ -81,7 +81,7 @@ def answers(path):
 
 
 class Origin(Server):
-    """nginx, one process, http and TLS 1.3; growth needs it on all of 127.0.0.0/8."""
+    """nginx, one process, http and TLS 1.3; many addresses are wanted with 0.0.0.0, all of 127.0.0.0/8."""
 
     CONF = '''
 {user}
@@ -141,19 +141,19 @@ class Reqivod(Server):
     CONF = '''
 log_level = warning
 ca_file = "{ca}"
-pool {{ uses = 1000000000 idle = 1h age = 1d {pool} }}
-limits {{ memory_uid = 2GiB memory_total = 4GiB peers_uid = 100000 requests_uid = 100000 requests_total = 200000 connections_uid = 100000 }}
+pool {{ uses = 1000000000 idle = 1h age = 1d }}
+limits {{ memory_uid = 2GiB memory_total = 4GiB peers_uid = 100000 requests_uid = 100000 requests_total = 200000 {connections} }}
 address_policy {{ loopback = allow }}
 '''
 
-    def __init__(self, place, ca, pool='', prefix=(), env=None, name='reqivo'):
+    def __init__(self, place, ca, connections='connections_uid = 100000', prefix=(), env=None, name='reqivo'):
         folder = place.fresh('reqivod')
         os.makedirs(folder, mode=0o700)
         self.socket = os.path.join(folder, 's')
         self.client = 'reqivo'
         conf = os.path.join(folder, 'conf')
         with open(conf, 'w', encoding='ascii') as file:
-            file.write(self.CONF.format(ca=ca, pool=pool))
+            file.write(self.CONF.format(ca=ca, connections=connections))
         argv = [*prefix, program('reqivod'), '--socket', self.socket, '--config', conf]
         env = environment(**(env or {}))
         for word in ('NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID', 'JOURNAL_STREAM'):
