@@ -103,6 +103,8 @@ void rqv_wire_put_header(uint8_t out[RQV_WIRE_HEADER], const struct rqv_frame_he
  */
 int rqv_wire_next(const uint8_t *in, size_t len, bool from_library, struct rqv_frame_header *ret_header,
                   const char **ret_why);
+/* Where that gave 0: how many bytes the frame still lacks; 0 as long as its header does. */
+size_t rqv_wire_missing(const uint8_t *in, size_t len);
 
 /* ---- HELLO ---- */
 #define RQV_CAP_TRAILERS  0x01u

@@ -92,6 +92,13 @@ int rqv_wire_next(const uint8_t *in, size_t len, bool from_library, struct rqv_f
     return 1;
 }
 
+size_t rqv_wire_missing(const uint8_t *in, size_t len)
+{
+    size_t whole = len < RQV_WIRE_HEADER ? 0 : RQV_WIRE_HEADER + (size_t)rqv_get_u32(in + AT_LENGTH);
+
+    return len < whole ? whole - len : 0;
+}
+
 int rqv_wire_version(const struct rqv_hello *peer)
 {
     int highest = peer->version < RQV_WIRE_VERSION ? peer->version : RQV_WIRE_VERSION;

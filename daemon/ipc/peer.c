@@ -22,8 +22,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TIGHT     524288 /* what one read may cost: its bytes, requests, the bodies in it */
-#define PEER_READ 65536  /* one read; a frame that is longer is completed by the next */
+#define TIGHT 524288 /* what one read may cost: its bytes, requests, the bodies in it */
+/* One read: the largest frame. */
+#define PEER_READ (RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX)
+#define LARGE     16384  /* a frame that lacks so much is read to its end, and not beyond */
 #define SPARE     262144 /* of ACCOUNT_OWED: what one such turn may cost, and DONE for what is in flight */
 #define LAST_READS                                                                                           \
     256 /* of what one socket may hold: more than enough for any that the kernel's defaults allow */
@@ -420,12 +422,20 @@ static long peer_read(struct peer *peer, uint8_t *room, size_t size)
 }
 
 /* Room in the stash for one read, of the memory that is owed when the peer has waited for any in vain. */
-static bool peer_stash_room(struct peer *peer)
+static bool peer_stash_room(struct peer *peer, size_t size)
 {
-    if (queue_reserve(&peer->in, PEER_READ) == 0)
+    if (queue_reserve(&peer->in, size) == 0)
         return true;
     return peer->starved && account_check(peer->account, ACCOUNT_OWED, SPARE) == 0 &&
-           queue_reserve_owed(&peer->in, PEER_READ) == 0;
+           queue_reserve_owed(&peer->in, size) == 0;
+}
+
+/* Behind a large frame the next one begins in the scratch again: of many in a row one is copied. */
+static size_t peer_stash_wants(struct peer *peer)
+{
+    size_t missing = rqv_wire_missing(rqv_buf_head(&peer->in.buf), queue_len(&peer->in));
+
+    return missing >= LARGE ? missing : PEER_READ;
 }
 
 /* The bytes go to the stash when a frame is begun there, else through the loop's scratch, uncopied. */
@@ -436,19 +446,20 @@ static bool peer_turn_read(struct peer *peer, unsigned *budget)
     bool tight = account_check(peer->account, ACCOUNT_MEMORY, TIGHT) < 0;
 
     if (have > 0 || tight) {
-        if (!peer_stash_room(peer)) {
+        size_t size = peer_stash_wants(peer);
+        if (!peer_stash_room(peer, size)) {
             peer_hunger(peer);
             return false;
         }
         if (peer->hungry_ticks > 0)
             peer->hungry_ticks--;
-        long n = peer_read(peer, peer->in.buf.data + peer->in.buf.end, PEER_READ);
+        long n = peer_read(peer, peer->in.buf.data + peer->in.buf.end, size);
         if (n == 0)
             queue_consume(&peer->in, 0); /* an idle one keeps no block */
         if (n <= 0)
             return false;
         rqv_buf_commit(&peer->in.buf, (size_t)n);
-        return peer_turn_stashed(peer, budget) && n == PEER_READ;
+        return peer_turn_stashed(peer, budget) && (size_t)n == size;
     }
     uint8_t *bytes = loop_scratch(peer->ipc->use.loop, 1);
     long n = peer_read(peer, bytes, PEER_READ);

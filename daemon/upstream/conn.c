@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define CONN_OUT_MAX 524288 /* a head and what the exchange lets wait; never reached by its own rules */
+#define DIRECT_MIN   16384  /* a piece of a body that is not copied into `out` before it is sent */
 
 void conn_isolation(struct conn *conn, const char *what)
 {
@@ -461,26 +462,72 @@ int lease_send_head(struct lease *lease, struct rqv_str head, bool is_head_metho
     return 0;
 }
 
+/* A piece of a body and what frames it. */
+struct pieces {
+    struct iovec iov[4];
+    int first, count;
+};
+
+static void pieces_add(struct pieces *pieces, const void *bytes, size_t len)
+{
+    pieces->iov[pieces->count++] = (struct iovec){(void *)(uintptr_t)bytes, len};
+}
+
+static void pieces_skip(struct pieces *pieces, size_t n)
+{
+    while (n > 0 && pieces->first < pieces->count) {
+        struct iovec *iov = &pieces->iov[pieces->first];
+        size_t gone = n < iov->iov_len ? n : iov->iov_len;
+
+        *iov = (struct iovec){(uint8_t *)iov->iov_base + gone, iov->iov_len - gone};
+        pieces->first += iov->iov_len == 0;
+        n -= gone;
+    }
+}
+
+/* From where they lie. Left are those that the kernel does not take; an error comes again in the flush. */
+static void pieces_write(struct pieces *pieces, struct stream *stream)
+{
+    long n = 1;
+
+    while (n > 0 && pieces->first < pieces->count) {
+        n = stream_write(stream, pieces->iov + pieces->first, pieces->count - pieces->first);
+        pieces_skip(pieces, n > 0 ? (size_t)n : 0);
+    }
+}
+
+static int pieces_queue(const struct pieces *pieces, struct queue *out)
+{
+    size_t total = 0;
+
+    for (int i = pieces->first; i < pieces->count; i++)
+        total += pieces->iov[i].iov_len;
+    int rc = queue_reserve(out, total);
+    for (int i = pieces->first; rc == 0 && i < pieces->count; i++)
+        rc = queue_append(out, pieces->iov[i].iov_base, pieces->iov[i].iov_len);
+    return rc;
+}
+
 int lease_send_body(struct lease *lease, struct rqv_str bytes, bool chunked, bool last)
 {
     struct conn *conn = lease->conn;
-    uint8_t chunk[RQV_HTTP1_CHUNK_HEAD_MAX];
-    int rc = 0;
+    uint8_t head[RQV_HTTP1_CHUNK_HEAD_MAX];
+    struct pieces pieces = {0};
 
     if (conn->write_failed)
         return 0;
     if (bytes.len > 0) {
-        size_t head = chunked ? rqv_http1_encode_chunk_head(bytes.len, chunk) : 0;
-        rc = queue_reserve(&conn->out, head + bytes.len + 16);
-        if (rc == 0 && chunked)
-            rc = queue_append(&conn->out, chunk, head);
-        if (rc == 0)
-            rc = queue_append(&conn->out, bytes.ptr, bytes.len);
-        if (rc == 0 && chunked)
-            rc = queue_append(&conn->out, RQV_HTTP1_CHUNK_END.ptr, RQV_HTTP1_CHUNK_END.len);
+        if (chunked)
+            pieces_add(&pieces, head, rqv_http1_encode_chunk_head(bytes.len, head));
+        pieces_add(&pieces, bytes.ptr, bytes.len);
+        if (chunked)
+            pieces_add(&pieces, RQV_HTTP1_CHUNK_END.ptr, RQV_HTTP1_CHUNK_END.len);
     }
-    if (rc == 0 && last && chunked)
-        rc = queue_append(&conn->out, RQV_HTTP1_LAST_CHUNK.ptr, RQV_HTTP1_LAST_CHUNK.len);
+    if (chunked && last)
+        pieces_add(&pieces, RQV_HTTP1_LAST_CHUNK.ptr, RQV_HTTP1_LAST_CHUNK.len);
+    if (bytes.len >= DIRECT_MIN && conn->written && lease_unsent(lease) == 0)
+        pieces_write(&pieces, conn->stream);
+    int rc = pieces_queue(&pieces, &conn->out);
     if (rc == 0)
         loop_task_queue(conn->pool->origins->loop, &conn->flush, LOOP_FLUSH_UPSTREAM);
     return rc;

@@ -14,9 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_FREE  256    /* exchanges kept for reuse */
-#define HEAD_MAX   196608 /* an encoded request head: the wire's 60 KiB and escapes, its path twice */
-#define SEND_AHEAD 131072 /* body bytes that wait in a connection */
+#define KEEP_FREE         256    /* exchanges kept for reuse */
+#define HEAD_MAX          196608 /* an encoded request head: the wire's 60 KiB and escapes, its path twice */
+#define SEND_AHEAD        131072 /* body bytes that wait in a connection */
+#define NO_MEMORY_TO_SEND "no memory to send the request body"
 
 /* ---- birth ---- */
 
@@ -296,19 +297,34 @@ static void return_credit(struct exchange *x)
     x->credit_owed = 0;
 }
 
-/* Body bytes that were given to the connection are kept only as long as a repeat or a redirect may need them.
- */
+/* Whether a repeat or a redirect may need the body that has come so far. */
+static bool body_is_needed(const struct exchange *x)
+{
+    bool repeatable = !lease_written(&x->lease) || (x->target.idempotent && x->reused);
+
+    return ((repeatable && !x->retried) || exchange_may_redirect(x)) && x->body_received <= REPEATABLE_MAX;
+}
+
+/* Body bytes that were given to the connection are kept only as long as they may be needed. */
 static void drop_sent(struct exchange *x)
 {
-    if (x->body_at == 0)
-        return;
-    bool repeatable = !lease_written(&x->lease) || (x->target.idempotent && x->reused);
-    bool needed = (repeatable && !x->retried) || exchange_may_redirect(x);
-    if (needed && x->body_received <= REPEATABLE_MAX)
+    if (x->body_at == 0 || body_is_needed(x))
         return;
     queue_consume(&x->body, x->body_at);
     x->body_at = 0;
     x->body_gone = true;
+}
+
+static int give_body(struct exchange *x, struct rqv_str bytes, bool last)
+{
+    if (lease_unsent(&x->lease) == 0)
+        exchange_progress(x); /* until now it was the program that was waited for */
+    int rc = lease_send_body(&x->lease, bytes, x->target.chunked, last);
+    if (rc < 0)
+        return rc;
+    x->credit_owed += (uint32_t)bytes.len;
+    x->body_finished = last;
+    return 0;
 }
 
 /* As much of the body as the connection takes; NEXT when all of it has been given. */
@@ -324,20 +340,38 @@ static enum answer pump_body(struct exchange *x)
         return_credit(x);
     drop_sent(x);
     if (n > 0 || last) {
-        if (unsent == 0)
-            exchange_progress(x); /* until now it was the program that was waited for */
         struct rqv_str bytes = {n > 0 ? (const char *)rqv_buf_head(&x->body.buf) + x->body_at : "", n};
-        int rc = lease_send_body(&x->lease, bytes, x->target.chunked, last);
+        int rc = give_body(x, bytes, last);
         if (rc < 0) {
             struct rqv_err err = {0};
-            rqv_err_set(&err, rc, REQIVO_PHASE_SEND, "no memory to send the request body");
+            rqv_err_set(&err, rc, REQIVO_PHASE_SEND, NO_MEMORY_TO_SEND);
             return exchange_fail(x, &err);
         }
         x->body_at += n;
-        x->credit_owed += (uint32_t)n;
-        x->body_finished = last;
     }
     return x->body_finished ? NEXT : WAIT;
+}
+
+/* Bytes that nobody needs again, for a connection that has sent all before them, go on from where they were
+ * read, without a stay in `body`. */
+static bool body_passes(struct exchange *x)
+{
+    if (x->step != STEP_SEND_BODY || x->got_head || x->ended || (x->target.expect && !x->go_on) ||
+        lease_unsent(&x->lease) > 0)
+        return false;
+    drop_sent(x);
+    return queue_len(&x->body) == 0 && !body_is_needed(x);
+}
+
+static void pass_body(struct exchange *x, struct rqv_str bytes, bool last)
+{
+    return_credit(x);
+    x->body_gone = true;
+    int rc = give_body(x, bytes, last);
+    if (rc < 0)
+        exchange_cancel(x, rc, NO_MEMORY_TO_SEND);
+    else
+        exchange_drive(x);
 }
 
 static enum answer step_send_body(struct exchange *x)
@@ -464,6 +498,10 @@ int exchange_body(struct exchange *x, struct rqv_str bytes, bool last)
     }
     if (x->body_dropped)
         return 0;
+    if (body_passes(x)) {
+        pass_body(x, bytes, last);
+        return 0;
+    }
     int rc = queue_append(&x->body, bytes.ptr, bytes.len);
     if (rc < 0) {
         body_has_no_room(x, rc, bytes.len);

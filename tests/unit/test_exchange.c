@@ -4,6 +4,8 @@
 #include "tests/lib/mini_exchange.h"
 #include "tests/unit/unit.h"
 
+#include <sys/socket.h>
+
 /* ---- what works ---- */
 
 START_TEST(a_small_get)
@@ -210,6 +212,97 @@ START_TEST(rule_b4_a_body_of_another_length)
     check_code(w, REQIVO_E_BODY_LENGTH, REQIVO_SENT_UNKNOWN);
     mini_env_until(&w->env, &w->origin.ended, 1);
     ck_assert_uint_eq(w->origin.requests, 0);
+    world_close(w);
+}
+END_TEST
+
+/* ---- large bodies ---- */
+
+#define PIECE 65536
+static uint32_t numbers[262144]; /* 1 MiB whose every word is its place */
+
+static void number(void)
+{
+    for (uint32_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        numbers[i] = i;
+}
+
+/* The numbers, whole and in their order, as they are or in chunks. */
+static void compare_and_answer(struct mini_conn *conn)
+{
+    const char *at = conn->in + conn->head_len, *want = (const char *)numbers;
+    bool chunked = memmem(conn->in, conn->head_len, "chunked", 7) != NULL;
+
+    for (size_t left = sizeof numbers, n; left > 0; left -= n, want += n, at += n) {
+        char *text = NULL;
+        n = chunked ? strtoul(at, &text, 16) : left;
+        ck_assert(n > 0 && n <= left);
+        at = chunked ? text + 2 : at;
+        ck_assert_mem_eq(at, want, n);
+        at += chunked ? 2 : 0;
+    }
+    mini_answer(conn);
+}
+
+static void begin_numbers(struct world *w, bool chunked)
+{
+    number();
+    w->origin.on_whole = compare_and_answer;
+    request(w, RQV_STR("POST"));
+    w->head.flags = (uint16_t)(RQV_REQ_HAS_BODY | (chunked ? RQV_REQ_CHUNKED : 0));
+    w->head.body_length = chunked ? 0 : (int64_t)sizeof numbers;
+    begin(w, false);
+}
+
+static void piece(struct world *w, size_t at)
+{
+    body(w, (const char *)numbers + at, PIECE, at + PIECE == sizeof numbers);
+}
+
+/* Beyond what a repeat may need, it goes from where it was read to the socket. */
+START_TEST(a_large_body_is_not_kept)
+{
+    struct world *w = world_open();
+
+    begin_numbers(w, _i);
+    for (size_t at = 0; at < sizeof numbers; at += PIECE) {
+        piece(w, at);
+        if (at >= 2 * PIECE && at + PIECE < sizeof numbers) {
+            ck_assert_ptr_null(w->x->body.buf.data);
+            ck_assert_ptr_null(w->x->lease.conn->out.buf.data);
+        }
+        while (!(w->x->step == STEP_DONE) && (w->x->body_at < queue_len(&w->x->body) || !w->x->lease.conn ||
+                                              lease_unsent(&w->x->lease) > 0))
+            mini_env_ms(&w->env, 1);
+    }
+    finish(w);
+    check_code(w, 0, REQIVO_SENT_YES);
+    ck_assert_uint_eq(w->origin.requests, 1);
+    world_close(w);
+}
+END_TEST
+
+/* What the kernel takes only a part of goes on behind that part. */
+START_TEST(a_large_body_to_a_slow_server)
+{
+    struct world *w = world_open();
+    int small = 16384;
+
+    w->origin.deaf = true;
+    begin_numbers(w, _i);
+    while (!w->x->lease.conn)
+        mini_env_ms(&w->env, 1);
+    ck_assert_int_eq(
+        setsockopt(stream_fd(w->x->lease.conn->stream), SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    for (size_t at = 0; at < sizeof numbers; at += PIECE) {
+        piece(w, at);
+        mini_env_ms(&w->env, 1);
+    }
+    ck_assert_uint_gt(queue_len(&w->x->body), 0);
+    mini_hear(&w->origin);
+    finish(w);
+    check_code(w, 0, REQIVO_SENT_YES);
+    ck_assert_uint_eq(w->origin.requests, 1);
     world_close(w);
 }
 END_TEST
@@ -497,6 +590,8 @@ static Suite *suite(void)
                rule_b2_4_connection_bound_authentication_is_not_shared);
     tcase_set_timeout(loops, 60);
     tcase_add_loop_test(loops, bodies_end_where_they_end, 0, (int)(sizeof answers / sizeof answers[0]));
+    tcase_add_loop_test(loops, a_large_body_is_not_kept, 0, 2);
+    tcase_add_loop_test(loops, a_large_body_to_a_slow_server, 0, 2);
     suite_add_tcase(s, loops);
     return s;
 }

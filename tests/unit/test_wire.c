@@ -131,8 +131,15 @@ END_TEST
 START_TEST(a_frame_comes_when_it_is_whole)
 {
     struct rqv_frame_header header = {100, RQV_WIRE_DATA, 0, 1};
-    for (size_t have = 0; have < RQV_WIRE_HEADER + 100; have++)
+    uint8_t bytes[RQV_WIRE_HEADER + 101] = {0};
+    rqv_wire_put_header(bytes, &header);
+    for (size_t have = 0; have < RQV_WIRE_HEADER + 100; have++) {
         ck_assert_int_eq(next_of(&header, have, true), 0);
+        ck_assert_uint_eq(rqv_wire_missing(bytes, have),
+                          have < RQV_WIRE_HEADER ? 0 : RQV_WIRE_HEADER + 100 - have);
+    }
+    ck_assert_uint_eq(rqv_wire_missing(bytes, RQV_WIRE_HEADER + 100), 0);
+    ck_assert_uint_eq(rqv_wire_missing(bytes, RQV_WIRE_HEADER + 101), 0);
     ck_assert_int_eq(next_of(&header, RQV_WIRE_HEADER + 100, true), 1);
     ck_assert_int_eq(next_of(&header, RQV_WIRE_HEADER + 101, true), 1);
 }
