@@ -67,6 +67,7 @@ libreqivod_la_SOURCES += \
 	daemon/ipc/metrics.c daemon/ipc/metrics.h \
 	daemon/ipc/peer.c daemon/ipc/peer.h \
 	daemon/ipc/peer_frames.c daemon/ipc/peer_sink.c \
+	daemon/ipc/peer_extra.c \
 	daemon/ipc/peer_operate.c daemon/ipc/peer_operate.h \
 	daemon/ipc/peer_pools.c daemon/ipc/peer_pools.h \
 	daemon/ipc/peer_ws.c daemon/ipc/peer_ws.h \

@@ -49,6 +49,7 @@ struct timer_impl {
 };
 
 static_assert(sizeof(ev_io) <= sizeof(((struct loop_io *)0)->impl), "loop_io.impl is too small for libev");
+static_assert(_Alignof(ev_io) <= _Alignof(void *), "loop_io.impl is aligned for less than libev needs");
 static_assert(sizeof(struct timer_impl) <= sizeof(((struct loop_timer *)0)->impl),
               "loop_timer.impl is too small");
 static_assert(sizeof(ev_signal) <= sizeof(((struct loop_signal *)0)->impl), "loop_signal.impl is too small");
@@ -383,13 +384,13 @@ static ev_io *io_impl(struct loop_io *io)
 /* EV_ERROR: libev gave the descriptor up. The owner learns what is wrong from its own read or write. */
 static void on_io(struct ev_loop *ev, ev_io *watcher, int revents)
 {
-    struct loop_io *io = watcher->data;
+    struct loop_io *io = RQV_LIST_OF(watcher, struct loop_io, impl);
     unsigned events = (unsigned)revents & (LOOP_READ | LOOP_WRITE);
 
     (void)ev;
     if ((unsigned)revents & (unsigned)EV_ERROR)
         events = LOOP_READ | LOOP_WRITE;
-    io->fn(io->owner, events);
+    io->fn(watcher->data, events);
 }
 
 void loop_io_init(struct loop_io *io, struct loop *loop, loop_io_fn fn, void *owner)
@@ -397,11 +398,10 @@ void loop_io_init(struct loop_io *io, struct loop *loop, loop_io_fn fn, void *ow
     memset(io, 0, sizeof(*io));
     io->loop = loop;
     io->fn = fn;
-    io->owner = owner;
     io->fd = -1;
     ev_init(io_impl(io), on_io);
     ev_set_priority(io_impl(io), PRIORITY_IO);
-    io_impl(io)->data = io;
+    io_impl(io)->data = owner;
 }
 
 void loop_io_start(struct loop_io *io, int fd, unsigned events)

@@ -66,10 +66,9 @@ typedef void (*loop_io_fn)(void *owner, unsigned events);
 struct loop_io {
     struct loop *loop;
     loop_io_fn fn;
-    void *owner;
     int fd; /* -1 when stopped */
     unsigned events;
-    _Alignas(max_align_t) unsigned char impl[48];
+    _Alignas(void *) unsigned char impl[48]; /* it has the owner, too */
 };
 void loop_io_init(struct loop_io *io, struct loop *loop, loop_io_fn fn, void *owner);
 void loop_io_start(struct loop_io *io, int fd, unsigned events);

@@ -39,7 +39,7 @@ static size_t rank_size(unsigned rank)
 static void queue_note_used(struct queue *queue)
 {
     if (queue->buf.end > queue->used)
-        queue->used = queue->buf.end;
+        queue->used = (uint32_t)queue->buf.end; /* at most max, which is of that size */
 }
 
 /* What one request leaves must not lie in the block of the next: security.md B2-10. */
@@ -80,7 +80,7 @@ void queue_done(struct queue *queue)
 static int queue_begin(struct queue *queue, size_t n, enum account_kind kind)
 {
     struct queue_pool *pool = queue->account->all->queues;
-    unsigned rank = rank_of(n > queue->first || kind == ACCOUNT_OWED ? n : queue->first);
+    unsigned fits = rank_of(n), rank = fits > queue->first || kind == ACCOUNT_OWED ? fits : queue->first;
     bool whole = rank < QUEUE_RANKS && rank_size(rank) <= queue->buf.max;
     size_t most = whole ? rank_size(rank) : 2 * n + QUEUE_LEAST;
     uint8_t *room;
@@ -88,7 +88,7 @@ static int queue_begin(struct queue *queue, size_t n, enum account_kind kind)
 
     if (rc < 0)
         return rc;
-    queue->kind = kind;
+    queue->kind = (uint8_t)kind;
     if (whole && pool->count[rank] > 0) {
         queue->buf.data = pool->free[rank][--pool->count[rank]];
         queue->buf.cap = most;
@@ -119,7 +119,7 @@ static int queue_grow(struct queue *queue, size_t n, enum account_kind kind)
     }
     account_refund(queue->account, queue->kind, had);
     account_refund(queue->account, kind, most - buf->cap);
-    queue->kind = kind;
+    queue->kind = (uint8_t)kind;
     return rc;
 }
 

@@ -16,10 +16,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define QUEUE_BLOCK 16384
 #define QUEUE_LEAST 1024 /* the smallest; each rank has blocks of twice the size of the one before */
-#define QUEUE_RANKS 9    /* the largest is of 256 KiB; a larger block is not worth keeping */
-#define QUEUE_KEEP  64   /* blocks of a rank */
+#define QUEUE_FIRST 4    /* the rank of QUEUE_BLOCK */
+#define QUEUE_BLOCK ((size_t)QUEUE_LEAST << QUEUE_FIRST)
+#define QUEUE_RANKS 9  /* the largest is of 256 KiB; a larger block is not worth keeping */
+#define QUEUE_KEEP  64 /* blocks of a rank */
 
 struct queue_pool {
     unsigned large; /* kept ones of more than QUEUE_BLOCK: few in all */
@@ -30,24 +31,24 @@ struct queue_pool {
 struct queue {
     struct rqv_buf buf; /* encoders append here after queue_reserve() */
     struct account *account;
-    size_t used;    /* of the block: wiped before it is given back */
-    uint32_t first; /* the least size of a first block */
-    uint32_t kind;  /* what the block is charged to: ACCOUNT_MEMORY or ACCOUNT_OWED */
+    uint32_t used; /* of the block: wiped before it is given back */
+    uint8_t first; /* the least rank of a first block */
+    uint8_t kind;  /* what the block is charged to: ACCOUNT_MEMORY or ACCOUNT_OWED */
 };
 
 void queue_pool_init(struct queue_pool *pool, struct accounts *accounts); /* of all their queues */
 void queue_pool_done(struct queue_pool *pool);
 
-static inline void queue_init(struct queue *queue, struct account *account, size_t max)
+static inline void queue_init(struct queue *queue, struct account *account, uint32_t max)
 {
     *queue =
-        (struct queue){.buf = {.max = max}, .account = account, .first = QUEUE_BLOCK, .kind = ACCOUNT_MEMORY};
+        (struct queue){.buf = {.max = max}, .account = account, .first = QUEUE_FIRST, .kind = ACCOUNT_MEMORY};
 }
 
-static inline void queue_init_small(struct queue *queue, struct account *account, size_t max)
+static inline void queue_init_small(struct queue *queue, struct account *account, uint32_t max)
 {
     queue_init(queue, account, max);
-    queue->first = QUEUE_LEAST;
+    queue->first = 0;
 }
 void queue_done(struct queue *queue);
 

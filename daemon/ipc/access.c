@@ -98,11 +98,11 @@ static bool is_admin(const struct peer *peer)
     const struct conf *conf = peer->ipc->use.conf;
     bool groups = false;
 
-    if (peer->uid == 0 || peer->uid == geteuid())
+    if (peer->source.uid == 0 || peer->source.uid == geteuid())
         return true;
     for (unsigned i = 0; i < conf->admin_count; i++) {
         groups = groups || conf->admins[i].group;
-        if (!conf->admins[i].group && conf->admins[i].id == peer->uid)
+        if (!conf->admins[i].group && conf->admins[i].id == peer->source.uid)
             return true;
     }
     return groups && groups_are_named(peer);
@@ -134,7 +134,7 @@ static int refuse_user(const struct peer *peer, const char *name, struct rqv_err
     admins_text(peer->ipc->use.conf, admins, sizeof admins);
     return rqv_err_set(err, REQIVO_E_ACCESS_DENIED, REQIVO_PHASE_IPC,
                        "%s: not for uid %u; these may: %s (control.admins adds others)", name,
-                       (unsigned)peer->uid, admins);
+                       (unsigned)peer->source.uid, admins);
 }
 
 int access_touches_others(const struct peer *peer, const char *verb, struct rqv_err *err)

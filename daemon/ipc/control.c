@@ -46,7 +46,7 @@ static void ask_free(struct control_ask *ask)
 {
     struct peer *peer = ask->peer;
 
-    peer->ask = NULL;
+    peer->extra->ask = NULL;
     account_refund(peer->account, ACCOUNT_REQUESTS, 1);
     account_refund(peer->account, ACCOUNT_MEMORY, sizeof *ask);
     free(ask);
@@ -83,9 +83,11 @@ bool control_reload(const struct operate_call *call)
 
     if (!ipc->use.reload)
         return fail(call, REQIVO_E_VERSION, "this daemon cannot read its configuration again");
-    if (peer->ask)
+    if (peer->extra->ask)
         return fail(call, REQIVO_E_LIMIT_REQUESTS, "one reload at a time on a connection");
-    int rc = account_charge(peer->account, ACCOUNT_MEMORY, sizeof(struct control_ask));
+    int rc = peer_extra_make(peer);
+    if (rc == 0)
+        rc = account_charge(peer->account, ACCOUNT_MEMORY, sizeof(struct control_ask));
     struct control_ask *ask = rc == 0 ? calloc(1, sizeof *ask) : NULL;
     if (!ask) {
         if (rc == 0)
@@ -96,7 +98,7 @@ bool control_reload(const struct operate_call *call)
     ask->id = call->id;
     ask->asker.told = told;
     rqv_list_init(&ask->asker.node);
-    peer->ask = ask;
+    peer->extra->ask = ask;
     ipc->use.reload(ipc->use.daemon, &ask->asker);
     return false;
 }
@@ -112,24 +114,24 @@ static void ask_end(struct control_ask *ask, int code, const char *detail)
 
 bool control_cancel(struct peer *peer, uint64_t id)
 {
-    if (!peer->ask || peer->ask->id != id)
+    if (!peer->extra->ask || peer->extra->ask->id != id)
         return false;
-    ask_end(peer->ask, REQIVO_E_CANCELED, "canceled by the program; the reload goes on");
+    ask_end(peer->extra->ask, REQIVO_E_CANCELED, "canceled by the program; the reload goes on");
     return true;
 }
 
 void control_shutdown(struct peer *peer)
 {
-    if (peer->ask)
-        ask_end(peer->ask, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
+    if (peer->extra->ask)
+        ask_end(peer->extra->ask, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
 }
 
 void control_abandon(struct peer *peer)
 {
-    if (!peer->ask)
+    if (!peer->extra->ask)
         return;
-    ipc_asker_cancel(&peer->ask->asker);
-    ask_free(peer->ask);
+    ipc_asker_cancel(&peer->extra->ask->asker);
+    ask_free(peer->extra->ask);
 }
 
 /* ---- pools ---- */
@@ -141,12 +143,13 @@ static int whose(const struct operate_call *call, const char *verb, uid_t *ret_u
     struct rqv_err err = {0};
 
     *ret_all = target == RQV_OPERATION_ALL;
-    *ret_uid = target == 0 ? call->peer->uid : (uid_t)(target - 1);
+    *ret_uid = target == 0 ? call->peer->source.uid : (uid_t)(target - 1);
     if (!*ret_all && target > UINT32_MAX) {
         fail(call, -EINVAL, "there is no such user");
         return -EINVAL;
     }
-    if ((*ret_all || *ret_uid != call->peer->uid) && access_touches_others(call->peer, verb, &err) < 0) {
+    if ((*ret_all || *ret_uid != call->peer->source.uid) &&
+        access_touches_others(call->peer, verb, &err) < 0) {
         operate_done(call, &err);
         return err.code;
     }

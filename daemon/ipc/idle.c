@@ -41,7 +41,7 @@ static void on_idle(void *owner)
     struct ipc *ipc = owner;
     uint64_t limit = limit_us(ipc->use.conf), now = loop_now_us(ipc->use.loop);
 
-    if (ipc->count > 0 || ipc->draining || limit == 0)
+    if (ipc_programs(ipc) > 0 || ipc->draining || limit == 0)
         return;
     if (now - ipc->quiet_us < limit)
         loop_timer_at(&ipc->idle, ipc->quiet_us + limit);

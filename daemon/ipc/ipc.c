@@ -162,9 +162,28 @@ void ipc_hungry(struct ipc *ipc, struct peer *peer)
 
 /* ---- the end ---- */
 
+/* What fn does may end any of them. */
+static void for_each_peer(struct ipc *ipc, void (*fn)(struct peer *peer))
+{
+    struct accounts *both[] = {ipc->use.accounts, &ipc->control_accounts};
+
+    for (int i = 0; i < 2; i++) {
+        struct roll *roll = &both[i]->rolls[ROLL_PROGRAMS];
+        struct roll_node place;
+        void *peer;
+        roll_open(roll, &place);
+        while (roll_step(roll, &place, &peer)) {
+            if (peer)
+                fn(peer);
+        }
+        roll_close(&place);
+    }
+}
+
 static bool all_quiet(struct ipc *ipc)
 {
-    if (!listener_is_closed(&ipc->data) || !listener_is_closed(&ipc->control) || !rqv_list_empty(&ipc->peers))
+    if (!listener_is_closed(&ipc->data) || !listener_is_closed(&ipc->control) || ipc_programs(ipc) > 0 ||
+        ipc->control_accounts.rolls[ROLL_PROGRAMS].count > 0)
         return false;
     rqv_list_for_each (node, &ipc->use.wsessions->all) {
         struct wsession *ws = RQV_LIST_OF(node, struct wsession, all_node);
@@ -178,8 +197,7 @@ static void on_drain(void *owner)
 {
     struct ipc *ipc = owner;
 
-    rqv_list_for_each (node, &ipc->peers)
-        peer_shut(RQV_LIST_OF(node, struct peer, node));
+    for_each_peer(ipc, peer_shut);
     if (all_quiet(ipc) || loop_now_us(ipc->use.loop) >= ipc->drain_until_us)
         loop_stop(ipc->use.loop);
     else
@@ -194,6 +212,15 @@ static void path_give(struct ipc *ipc)
     idle_done(ipc);
 }
 
+static void peer_send_off(struct peer *peer)
+{
+    if (peer->state == PEER_OPEN) /* who is silent gets HELLO first, when its own comes */
+        peer_goaway(peer, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
+    peer_pools_drain(peer);
+    control_shutdown(peer);
+    peer_shut(peer);
+}
+
 void ipc_drain(struct ipc *ipc)
 {
     if (ipc->draining)
@@ -202,30 +229,25 @@ void ipc_drain(struct ipc *ipc)
     listener_leave(&ipc->data);
     listener_leave(&ipc->control);
     path_give(ipc);
-    rqv_list_for_each_safe (node, next, &ipc->peers) {
-        struct peer *peer = RQV_LIST_OF(node, struct peer, node);
-        if (peer->state == PEER_OPEN) /* who is silent gets HELLO first, when its own comes */
-            peer_goaway(peer, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
-        peer_pools_drain(peer);
-        control_shutdown(peer);
-        peer_shut(peer);
-    }
+    for_each_peer(ipc, peer_send_off);
     wsession_drain(ipc->use.wsessions);
     ipc->drain_until_us = loop_now_us(ipc->use.loop) + (uint64_t)ipc->use.conf->drain_ms * 1000;
     loop_timer_at(&ipc->drain, loop_now_us(ipc->use.loop) + DRAIN_STEP_US / 5);
 }
 
+static void peer_repartition(struct peer *peer)
+{
+    if (account_id_of(peer->ipc->use.accounts, peer->source.uid) == peer->account->id)
+        return;
+    if (peer->state == PEER_OPEN)
+        peer_send_away(peer, "the user is in another partition now; connect again");
+    else
+        peer->leaving = true; /* who is silent hears of it behind HELLO */
+}
+
 void ipc_repartition(struct ipc *ipc)
 {
-    rqv_list_for_each_safe (node, next, &ipc->peers) {
-        struct peer *peer = RQV_LIST_OF(node, struct peer, node);
-        if (account_id_of(ipc->use.accounts, peer->uid) == peer->account->id)
-            continue;
-        if (peer->state == PEER_OPEN)
-            peer_send_away(peer, "the user is in another partition now; connect again");
-        else
-            peer->leaving = true; /* who is silent hears of it behind HELLO */
-    }
+    for_each_peer(ipc, peer_repartition);
 }
 
 /* What is left after the drain's time ends with a code, not with silence; and so does what has not been read
@@ -236,7 +258,7 @@ static void peer_end(struct peer *peer)
         exchange_cancel(RQV_LIST_OF(node, struct exchange, peer_node), REQIVO_E_SHUTDOWN,
                         "the daemon stopped before the request was complete");
     peer_ws_cancel_all(peer, REQIVO_E_SHUTDOWN, "the daemon stopped before the session was closed");
-    if (peer->query)
+    if (peer->extra->query)
         query_end(peer, REQIVO_E_SHUTDOWN);
     if (peer->ipc->draining)
         peer_hear_out(peer);
@@ -251,8 +273,7 @@ void ipc_done(struct ipc *ipc)
     listener_close(&ipc->data);
     listener_close(&ipc->control);
     path_give(ipc);
-    rqv_list_for_each_safe (node, next, &ipc->peers)
-        peer_end(RQV_LIST_OF(node, struct peer, node));
+    for_each_peer(ipc, peer_end);
     fds_done(&ipc->fds);
     loop_settle(ipc->use.loop);
     accounts_done(&ipc->control_accounts);
@@ -321,7 +342,6 @@ int ipc_start(struct ipc *ipc, const struct ipc_params *params, char *why, size_
     memset(ipc, 0, sizeof *ipc);
     ipc->use = *params;
     ipc->lock = -1;
-    rqv_list_init(&ipc->peers);
     rqv_list_init(&ipc->silent);
     rqv_list_init(&ipc->hungry_peers);
     rqv_map_init(&ipc->exchanges, params->hash_key);

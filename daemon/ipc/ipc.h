@@ -62,12 +62,12 @@ struct ipc {
     struct loop_timer hungry; /* the peer that has been hungry longest */
     struct loop_timer slow;   /* the peer that has not read for longest */
     struct loop_timer drain;
-    struct loop_timer idle;        /* no program is connected: idle.c */
-    uint64_t quiet_us;             /* since then */
-    int lock;                      /* of the path, while there is a socket of our own */
-    struct rqv_list peers, silent; /* all; those without HELLO, oldest first */
-    struct rqv_list hungry_peers;  /* for whose frames no memory is left, in order of their next turn */
-    struct rqv_list slow_peers;    /* whose sockets are full, in the order in which they became so */
+    struct loop_timer idle;       /* no program is connected: idle.c */
+    uint64_t quiet_us;            /* since then */
+    int lock;                     /* of the path, while there is a socket of our own */
+    struct rqv_list silent;       /* peers without HELLO, oldest first */
+    struct rqv_list hungry_peers; /* for whose frames no memory is left, in order of their next turn */
+    struct rqv_list slow_peers;   /* whose sockets are full, in the order in which they became so */
     struct ipc_held {
         struct exchange *x; /* NULL: nothing is held */
         const uint8_t *bytes;
@@ -79,12 +79,16 @@ struct ipc {
     struct rqv_map operations, pins;
     size_t send_buffer; /* of the kernel, for one peer */
     struct fds fds;
-    unsigned count;     /* programs; the control socket's peers are not among them */
     uid_t overflow_uid; /* what the kernel says for a uid that it cannot map */
     bool draining;
     uint64_t last_number; /* of a peer */
     uint64_t started_us, drain_until_us, accepted, refused, violations, slow_closed;
 };
+
+static inline size_t ipc_programs(const struct ipc *ipc) /* the control socket's peers are not among them */
+{
+    return ipc->use.accounts->rolls[ROLL_PROGRAMS].count;
+}
 
 /* Takes the sockets that the service manager passed, or makes them at conf->socket and conf->control_socket.
  * 0 or -errno with one line in `why`. */

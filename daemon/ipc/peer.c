@@ -31,20 +31,26 @@
     256 /* of what one socket may hold: more than enough for any that the kernel's defaults allow */
 
 static bool peer_turn(void *owner);
-static bool peer_drain(void *owner);
 static void peer_flush(void *owner);
+
+static void peer_want_turn(struct peer *peer)
+{
+    peer->unread = true;
+    fair_queue(&peer->turn);
+}
 
 static void peer_ready(void *owner, unsigned events)
 {
     struct peer *peer = owner;
 
-    if (events & LOOP_READ)
-        fair_queue(&peer->turn);
     if (events & LOOP_WRITE) {
         peer->write_blocked = false;
-        slow_end(peer); /* it has read something */
-        fair_serve(&peer->drain);
+        peer->unwritten = true;
+        slow_end(peer);          /* it has read something */
+        fair_serve(&peer->turn); /* which may close it */
     }
+    if ((events & LOOP_READ) && peer->state != PEER_CLOSED)
+        peer_want_turn(peer);
 }
 
 static void peer_reap(void *owner)
@@ -69,10 +75,9 @@ int peer_new(struct listener *listener, int fd, uid_t uid, pid_t pid, struct pee
         return rc < 0 ? rc : -ENOMEM;
     }
     peer->ipc = ipc;
-    peer->listener = listener;
     peer->control = listener->control;
-    peer->uid = uid;
     peer->pid = pid;
+    peer->extra = peer_extra_none();
     peer->account = account;
     peer->number = ++ipc->last_number;
     ipc->accepted += !peer->control;
@@ -84,18 +89,14 @@ int peer_new(struct listener *listener, int fd, uid_t uid, pid_t pid, struct pee
     queue_init(&peer->in, account, RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX + PEER_READ);
     queue_init(&peer->out, account, PEER_OUT_MAX);
     fair_item_init(&peer->turn, account, peer_turn, peer);
-    fair_item_init(&peer->drain, account, peer_drain, peer);
     loop_task_init(&peer->flush, peer_flush, peer);
-    rqv_list_append(&ipc->peers, &peer->node);
     rqv_list_append(&ipc->silent, &peer->silent_node);
-    ipc->count += !peer->control;
-    if (!peer->control)
-        account_roll_join(account, ROLL_PROGRAMS, &peer->roll, peer);
+    account_roll_join(account, ROLL_PROGRAMS, &peer->roll, peer);
     peer->fresh = true;
     listener->fresh++;
     loop_io_init(&peer->io, ipc->use.loop, peer_ready, peer);
     loop_io_start(&peer->io, fd, LOOP_READ);
-    fair_queue(&peer->turn); /* the first flight is usually there already */
+    peer_want_turn(peer); /* the first flight is usually there already */
     *ret_peer = peer;
     return 0;
 }
@@ -103,8 +104,10 @@ int peer_new(struct listener *listener, int fd, uid_t uid, pid_t pid, struct pee
 /* Its first turn has come: another one may be accepted. */
 static void peer_served(struct peer *peer)
 {
-    peer->listener->fresh -= peer->fresh;
+    if (!peer->fresh)
+        return;
     peer->fresh = false;
+    (peer->control ? &peer->ipc->control : &peer->ipc->data)->fresh--;
 }
 
 void peer_heard(struct peer *peer)
@@ -118,8 +121,8 @@ void peer_close(struct peer *peer, const char *why)
 {
     if (peer->state == PEER_CLOSED)
         return;
-    log_debug("peer %llu (uid %u, pid %d) closed: %s", (unsigned long long)peer->number, (unsigned)peer->uid,
-              (int)peer->pid, why);
+    log_debug("peer %llu (uid %u, pid %d) closed: %s", (unsigned long long)peer->number,
+              (unsigned)peer->source.uid, (int)peer->pid, why);
     bool open = peer->state == PEER_OPEN;
     peer->state = PEER_CLOSED;
     rqv_list_for_each_safe (node, next, &peer->exchange_list) {
@@ -135,26 +138,22 @@ void peer_close(struct peer *peer, const char *why)
     peer->in_flight = 0;
     if (peer->ipc->held.x && peer->ipc->held.x->owner == peer)
         peer->ipc->held.x = NULL;
-    if (open)
-        trusts_done(peer);
-    else
+    trusts_done(peer);
+    if (!open)
         peer_heard(peer);
     peer_served(peer);
     query_drop(peer);
+    peer_extra_done(peer);
     rqv_list_remove(&peer->hungry_node);
     slow_end(peer);
     int fd = peer->io.fd;
     loop_io_stop(&peer->io);
     fair_drop(&peer->turn);
-    fair_drop(&peer->drain);
     loop_task_drop(&peer->flush);
     queue_done(&peer->in);
     queue_done(&peer->out);
-    rqv_list_remove(&peer->node);
-    peer->ipc->count -= !peer->control;
-    if (!peer->control)
-        account_roll_leave(peer->account, ROLL_PROGRAMS, &peer->roll);
-    if (peer->ipc->count == 0)
+    account_roll_leave(peer->account, ROLL_PROGRAMS, &peer->roll);
+    if (ipc_programs(peer->ipc) == 0)
         idle_quiet(peer->ipc);
     fds_close(&peer->ipc->fds, fd, peer->account);
     peer->account = NULL;
@@ -191,7 +190,7 @@ static void peer_arm(struct peer *peer)
     loop_io_set(&peer->io, (rests ? 0 : LOOP_READ) | (peer->write_blocked ? LOOP_WRITE : 0));
     if (peer->held && !rests) {
         peer->held = false;
-        fair_queue(&peer->turn);
+        peer_want_turn(peer);
     }
 }
 
@@ -250,14 +249,6 @@ static void peer_flush(void *owner)
     peer_arm(peer);
     if (peer->stalled && !peer->write_blocked && queue_len(&peer->out) <= PEER_OUT_HIGH / 2)
         peer_kick_all(peer);
-}
-
-/* A slow reader takes more: what waits for it, half a MiB at most, is written when its account's turn comes.
- */
-static bool peer_drain(void *owner)
-{
-    peer_flush(owner);
-    return false;
 }
 
 int peer_room(struct peer *peer, size_t n)
@@ -335,7 +326,7 @@ void peer_send_away(struct peer *peer, const char *why)
     peer->leaving = true;
     peer_goaway(peer, REQIVO_E_SHUTDOWN, why);
     peer_pools_drain(peer);
-    for (struct wsession *next, *ws = peer->wsessions; ws; ws = next) {
+    for (struct wsession *next, *ws = peer->extra->wsessions; ws; ws = next) {
         next = ws->peer_next;
         wsession_leave(ws, why);
     }
@@ -383,7 +374,7 @@ static size_t peer_frames(struct peer *peer, const uint8_t *bytes, size_t len, u
         *budget = header.type == RQV_WIRE_QUERY ? 0 : *budget - 1;
         if (!peer_frame(peer, &header, payload))
             return len;
-        if (peer->query) /* an operation may have begun one, too */
+        if (peer->extra->query) /* an operation may have begun one, too */
             *budget = 0;
     }
     return at;
@@ -483,7 +474,7 @@ static bool peer_read_on(struct peer *peer)
         peer_hold(peer);
         return false;
     }
-    if (peer->query) {
+    if (peer->extra->query) {
         query_go_on(peer);
         return true;
     }
@@ -497,11 +488,11 @@ static bool peer_read_on(struct peer *peer)
 
 void peer_shut(struct peer *peer)
 {
-    if (peer->shut || !rqv_list_empty(&peer->exchange_list) || peer->wsessions || peer->query)
+    if (peer->shut || !rqv_list_empty(&peer->exchange_list) || peer->extra->wsessions || peer->extra->query)
         return;
     peer->shut = true;
     shutdown(peer->io.fd, SHUT_RD);
-    fair_queue(&peer->turn);
+    peer_want_turn(peer);
 }
 
 void peer_hear_out(struct peer *peer)
@@ -512,14 +503,22 @@ void peer_hear_out(struct peer *peer)
         peer_read_on(peer);
 }
 
+/* One piece: what waits for a slow reader that takes more, half a MiB at most, or else one read. */
 static bool peer_turn(void *owner)
 {
     struct peer *peer = owner;
 
     if (peer->state == PEER_CLOSED)
         return false;
+    if (peer->unwritten) {
+        peer->unwritten = false;
+        peer_flush(peer);
+        return peer->state != PEER_CLOSED && peer->unread;
+    }
+    peer->unread = false;
     peer_served(peer);
     bool more = peer_read_on(peer);
+    peer->unread |= more;
     if (peer->state == PEER_SILENT && !peer->silent) {
         peer->silent = true;
         peer->account->silent++;

@@ -35,61 +35,70 @@
 
 enum peer_state { PEER_SILENT, PEER_OPEN, PEER_CLOSED };
 
+/* What a program may use besides requests. Until it does, all of them share an empty one. */
+struct peer_extra {
+    struct rqv_list trusts;       /* its sets of CA certificates */
+    struct wsession *wsessions;   /* the newest first; ipc->wsessions finds them */
+    struct session *sessions;     /* the newest first; ipc->sessions finds them */
+    struct operation *operations; /* that go on; ipc->operations finds them */
+    struct pin *pins;             /* connections that it has acquired; ipc->pins finds them */
+    struct control_ask *ask;      /* a reload that it waits for; NULL: none */
+    struct query *query;          /* being answered: its frames wait; NULL: none */
+    unsigned session_count, pin_count;
+};
+
+/* Most programs are idle, so what stands here is paid for by each of them. */
 struct peer {
     struct ipc *ipc;
-    struct listener *listener; /* where it came in */
     struct account *account;
-    struct rqv_list node;   /* of ipc->peers */
-    struct roll_entry roll; /* programs only: of the account and of all */
+    struct roll_entry roll; /* of the account and of all */
     struct loop_io io;
-    struct fair_item turn;  /* it can be read */
-    struct fair_item drain; /* it can be written to again */
+    struct fair_item turn;  /* it can be read, or written to again */
     struct loop_task flush; /* once CLOSED: frees the peer */
     struct queue in, out;
     struct rqv_list exchange_list; /* in order of their ids; ipc->exchanges finds them */
-    struct wsession *wsessions;    /* the newest first; ipc->wsessions finds them */
-    struct session *sessions;      /* the newest first; ipc->sessions finds them */
-    struct operation *operations;  /* that go on; ipc->operations finds them */
-    struct pin *pins;              /* connections that it has acquired; ipc->pins finds them */
+    struct peer_extra *extra;      /* never NULL; written to behind peer_extra_make() only */
     union {
         struct rqv_list silent_node; /* SILENT: of ipc->silent */
-        struct rqv_list trusts;      /* OPEN; what leaves the other list is an empty one */
+        struct wait_source source;   /* OPEN; its uid always: what leaves the other list is an empty one */
     };
-    struct wait_source source;
+    pid_t pid;
     uint64_t number; /* for the log, and in the names of its exchanges */
     uint64_t last_id;
     uint64_t since_us;
-    enum peer_state state;
-    uid_t uid;
-    pid_t pid;
-    unsigned in_flight; /* exchanges and WebSockets */
-    unsigned session_count, pin_count;
     struct rqv_list slow_node;   /* of ipc->slow_peers while write_blocked */
     uint64_t slow_us;            /* since when */
     struct rqv_list hungry_node; /* of ipc->hungry_peers */
     uint64_t feed_us;            /* when it gets its next turn there */
-    struct control_ask *ask;     /* a reload that it waits for; NULL: none */
-    struct query *query;         /* being answered: its frames wait; NULL: none */
+    uint16_t in_flight;          /* exchanges, WebSockets and operations */
     uint8_t hungry_ticks;        /* turns there since there was memory last */
-    bool leaving;                /* it was sent away: it has another account now, which it gets anew */
-    bool fresh;                  /* it has not had a turn yet */
-    bool silent;                 /* it has had, without a HELLO: counted in the account */
-    bool write_blocked;          /* the kernel's buffer is full */
-    bool stalled;                /* an exchange waits for room in `out` */
-    bool held;           /* its turn came while `out` was full, or no memory was left for its frames */
-    bool hungry;         /* the latter: ipc's timer gives it another turn */
-    bool starved;        /* hungry for long: all but bodies is read in ACCOUNT_OWED, a turn's at a time */
-    bool broken;         /* writing failed: closes at the end of the turn */
-    bool shut;           /* it can send nothing more */
-    bool ended;          /* and all of it has been read: closes when `out` is written */
-    bool takes_trailers; /* its HELLO says so */
-    bool control;        /* it came in by the control socket: it asks, and makes no requests */
+    enum peer_state state : 8;
+    bool unread : 1;         /* its turn is to read, */
+    bool unwritten : 1;      /* or, before that, to write */
+    bool leaving : 1;        /* it was sent away: it has another account now, which it gets anew */
+    bool fresh : 1;          /* it has not had a turn yet */
+    bool silent : 1;         /* it has had, without a HELLO: counted in the account */
+    bool write_blocked : 1;  /* the kernel's buffer is full */
+    bool stalled : 1;        /* an exchange waits for room in `out` */
+    bool held : 1;           /* its turn came while `out` was full, or no memory was left for its frames */
+    bool hungry : 1;         /* the latter: ipc's timer gives it another turn */
+    bool starved : 1;        /* hungry for long: all but bodies is read in ACCOUNT_OWED, a turn's at a time */
+    bool broken : 1;         /* writing failed: closes at the end of the turn */
+    bool shut : 1;           /* it can send nothing more */
+    bool ended : 1;          /* and all of it has been read: closes when `out` is written */
+    bool takes_trailers : 1; /* its HELLO says so */
+    bool control : 1;        /* it came in by the control socket: it asks, and makes no requests */
 };
 
 /* Takes the fd on success. -ENOMEM or a limit. */
 int peer_new(struct listener *listener, int fd, uid_t uid, pid_t pid, struct peer **ret_peer);
 void peer_close(struct peer *peer, const char *why);
-void peer_heard(struct peer *peer); /* it is no longer one of the silent ones */
+/* peer_extra.c. Made and charged when first needed, kept until the peer is closed. 0, REQIVO_E_LIMIT_MEMORY,
+ * -ENOMEM. */
+int peer_extra_make(struct peer *peer);
+struct peer_extra *peer_extra_none(void); /* the empty one */
+void peer_extra_done(struct peer *peer);  /* nothing is in it any more */
+void peer_heard(struct peer *peer);       /* it is no longer one of the silent ones */
 void peer_goaway(struct peer *peer, int code, const char *detail); /* lists and ends what was not started */
 void peer_send_away(struct peer *peer, const char *why);           /* GOAWAY; it may connect again at once */
 static inline bool peer_takes_no_more(const struct peer *peer)

@@ -70,7 +70,7 @@ static void session_close(struct peer *peer, struct session *session)
     *session->place = session->next;
     if (session->next)
         session->next->place = session->place;
-    peer->session_count--;
+    peer->extra->session_count--;
     session_release(&session);
 }
 
@@ -80,9 +80,11 @@ static bool session_open(const struct operate_call *call)
     const struct exchange_env *env = peer->ipc->use.env;
     struct session *session;
 
-    if (peer->session_count >= SESSIONS_MAX)
+    if (peer->extra->session_count >= SESSIONS_MAX)
         return fail(call, REQIVO_E_LIMIT_REQUESTS, "1024 sessions are open on this connection");
-    int rc = session_new(peer->account, env->suffixes, env->hash_key, &session);
+    int rc = peer_extra_make(peer);
+    if (rc == 0)
+        rc = session_new(peer->account, env->suffixes, env->hash_key, &session);
     if (rc < 0)
         return fail(call, rc, "no memory for a session");
     session->name = (struct session_name){peer->number, call->id};
@@ -91,12 +93,12 @@ static bool session_open(const struct operate_call *call)
         session_release(&session);
         return fail(call, rc, "no memory for a session");
     }
-    session->next = peer->sessions;
-    session->place = &peer->sessions;
+    session->next = peer->extra->sessions;
+    session->place = &peer->extra->sessions;
     if (session->next)
         session->next->place = &session->next;
-    peer->sessions = session;
-    peer->session_count++;
+    peer->extra->sessions = session;
+    peer->extra->session_count++;
     return succeed(call);
 }
 
@@ -243,6 +245,6 @@ void peer_operate_abandon(struct peer *peer)
 {
     control_abandon(peer);
     peer_pools_abandon(peer);
-    while (peer->sessions)
-        session_close(peer, peer->sessions);
+    while (peer->extra->sessions)
+        session_close(peer, peer->extra->sessions);
 }

@@ -32,12 +32,12 @@ static int pin_keep(struct peer *peer, uint64_t id, struct pin *pin)
     int rc = rqv_map_put(&peer->ipc->pins, &pin->node, &pin->name, sizeof pin->name);
     if (rc < 0)
         return rc;
-    pin->next = peer->pins;
-    pin->place = &peer->pins;
+    pin->next = peer->extra->pins;
+    pin->place = &peer->extra->pins;
     if (pin->next)
         pin->next->place = &pin->next;
-    peer->pins = pin;
-    peer->pin_count++;
+    peer->extra->pins = pin;
+    peer->extra->pin_count++;
     return 0;
 }
 
@@ -51,7 +51,7 @@ static void pin_forget(struct peer *peer, struct pin *pin)
     if (pin->next)
         pin->next->place = pin->place;
     pin->place = NULL;
-    peer->pin_count--;
+    peer->extra->pin_count--;
 }
 
 /* The connection that the operation is about; NULL after its DONE. */
@@ -149,11 +149,11 @@ static int keep(struct peer *peer, uint64_t id, struct operation *op)
     int rc = rqv_map_put(&peer->ipc->operations, &op->node, &op->name, sizeof op->name);
     if (rc < 0)
         return rc;
-    op->next = peer->operations;
-    op->place = &peer->operations;
+    op->next = peer->extra->operations;
+    op->place = &peer->extra->operations;
     if (op->next)
         op->next->place = &op->next;
-    peer->operations = op;
+    peer->extra->operations = op;
     peer->in_flight++;
     return 0;
 }
@@ -172,7 +172,10 @@ static int operation_make(const struct operate_call *call, struct pin *pin, stru
     };
     struct operation *op;
 
-    int rc = operation_new(peer->ipc->use.env, &params, &op, err);
+    int rc = peer_extra_make(peer);
+    if (rc < 0)
+        return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "no memory for the operation");
+    rc = operation_new(peer->ipc->use.env, &params, &op, err);
     if (rc < 0)
         return rc;
     rc = keep(peer, call->id, op);
@@ -189,10 +192,12 @@ static int pin_make(const struct operate_call *call, struct pin **ret_pin, struc
     struct peer *peer = call->peer;
     struct pin *pin;
 
-    if (peer->pin_count >= PINS_MAX)
+    if (peer->extra->pin_count >= PINS_MAX)
         return rqv_err_set(err, REQIVO_E_LIMIT_REQUESTS, REQIVO_PHASE_QUEUE,
                            "%d connections are acquired on this socket", PINS_MAX);
-    int rc = pin_new(peer->account, peer->ipc->use.loop, &pin);
+    int rc = peer_extra_make(peer);
+    if (rc == 0)
+        rc = pin_new(peer->account, peer->ipc->use.loop, &pin);
     if (rc == 0) {
         rc = pin_keep(peer, call->id, pin);
         if (rc < 0)
@@ -261,7 +266,7 @@ void peer_pools_kick(struct peer *peer)
 {
     struct operation *next;
 
-    for (struct operation *op = peer->operations; op; op = next) {
+    for (struct operation *op = peer->extra->operations; op; op = next) {
         next = op->next;
         operation_kick(op);
     }
@@ -269,10 +274,10 @@ void peer_pools_kick(struct peer *peer)
 
 void peer_pools_drain(struct peer *peer)
 {
-    while (peer->operations)
-        operation_cancel(peer->operations, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
-    while (peer->pins) {
-        struct pin *pin = peer->pins;
+    while (peer->extra->operations)
+        operation_cancel(peer->extra->operations, REQIVO_E_SHUTDOWN, rqv_err_text(REQIVO_E_SHUTDOWN));
+    while (peer->extra->pins) {
+        struct pin *pin = peer->extra->pins;
         pin_forget(peer, pin);
         pin_release(&pin, false);
     }
@@ -280,13 +285,13 @@ void peer_pools_drain(struct peer *peer)
 
 void peer_pools_abandon(struct peer *peer)
 {
-    while (peer->operations) {
-        struct operation *op = peer->operations;
+    while (peer->extra->operations) {
+        struct operation *op = peer->extra->operations;
         drop(peer, op);
         operation_abandon(op);
     }
-    while (peer->pins) {
-        struct pin *pin = peer->pins;
+    while (peer->extra->pins) {
+        struct pin *pin = peer->extra->pins;
         pin_forget(peer, pin);
         pin_close(&pin);
     }

@@ -9,14 +9,13 @@
 
 #include <string.h>
 
-/* The list needs no more of a peer than its head: most have no session. */
 static void keep(struct peer *peer, struct wsession *ws)
 {
-    ws->peer_next = peer->wsessions;
-    ws->peer_prev = &peer->wsessions;
+    ws->peer_next = peer->extra->wsessions;
+    ws->peer_prev = &peer->extra->wsessions;
     if (ws->peer_next)
         ws->peer_next->peer_prev = &ws->peer_next;
-    peer->wsessions = ws;
+    peer->extra->wsessions = ws;
     peer->in_flight++;
 }
 
@@ -122,7 +121,7 @@ static int start_session(struct peer *peer, uint64_t id, const struct rqv_ws_ope
     struct wsession_params params = {.sink = &peer_ws_sink,
                                      .owner = peer,
                                      .account = peer->account,
-                                     .uid = peer->uid,
+                                     .uid = peer->source.uid,
                                      .id = id,
                                      .open = open};
     struct wsession *ws;
@@ -132,7 +131,10 @@ static int start_session(struct peer *peer, uint64_t id, const struct rqv_ws_ope
     if (peer->in_flight >= RQV_WIRE_IN_FLIGHT_MAX)
         return rqv_err_set(err, REQIVO_E_LIMIT_REQUESTS, REQIVO_PHASE_QUEUE,
                            "%d requests are in flight on this connection", RQV_WIRE_IN_FLIGHT_MAX);
-    int rc = wsession_new(peer->ipc->use.wsessions, &params, &ws, err);
+    int rc = peer_extra_make(peer);
+    if (rc < 0)
+        return rqv_err_set(err, rc, REQIVO_PHASE_QUEUE, "no memory for the session");
+    rc = wsession_new(peer->ipc->use.wsessions, &params, &ws, err);
     if (rc < 0)
         return rc;
     ws->name = (struct exchange_name){peer->number, id};
@@ -194,7 +196,7 @@ void peer_ws_kick_all(struct peer *peer)
 {
     struct wsession *next;
 
-    for (struct wsession *ws = peer->wsessions; ws; ws = next) {
+    for (struct wsession *ws = peer->extra->wsessions; ws; ws = next) {
         next = ws->peer_next;
         wsession_kick(ws);
     }
@@ -204,7 +206,7 @@ void peer_ws_cancel_all(struct peer *peer, int code, const char *detail)
 {
     struct wsession *next;
 
-    for (struct wsession *ws = peer->wsessions; ws; ws = next) {
+    for (struct wsession *ws = peer->extra->wsessions; ws; ws = next) {
         next = ws->peer_next;
         wsession_cancel(ws, code, detail);
     }
@@ -212,8 +214,8 @@ void peer_ws_cancel_all(struct peer *peer, int code, const char *detail)
 
 void peer_ws_abandon_all(struct peer *peer)
 {
-    while (peer->wsessions) {
-        struct wsession *ws = peer->wsessions;
+    while (peer->extra->wsessions) {
+        struct wsession *ws = peer->extra->wsessions;
         drop(peer, ws);
         if (report_on(peer))
             report_websocket(peer, ws, NULL);

@@ -63,12 +63,12 @@ static uint64_t oldest_wait_ms(const struct ipc *ipc, const struct roll rolls[RO
 static void rules_row(struct row *row, const struct peer *peer, const struct account *account)
 {
     const struct policies *policies = peer->ipc->use.accounts->policies;
-    const struct partition *partition = policies_partition(policies, peer->uid);
+    const struct partition *partition = policies_partition(policies, peer->source.uid);
     const struct policy *policy = account->policy;
     const char *name = account->partition ? account->partition : partition ? partition->name : NULL;
 
     if (!policy)
-        policy = policies_policy(policies, partition ? partition->first : peer->uid);
+        policy = policies_policy(policies, partition ? partition->first : peer->source.uid);
     if (name)
         row_add(row, "partition", "%s", name);
     if (policy)
@@ -79,11 +79,11 @@ static void rules_row(struct row *row, const struct peer *peer, const struct acc
 static void account_row(struct row *row, const struct peer *peer)
 {
     static const struct account none;
-    const struct account *account = account_find(peer->ipc->use.accounts, peer->uid);
+    const struct account *account = account_find(peer->ipc->use.accounts, peer->source.uid);
 
     if (!account)
         account = &none;
-    row_count(row, "uid", peer->uid);
+    row_count(row, "uid", peer->source.uid);
     rules_row(row, peer, account);
     row_count(row, "programs", account->used[ACCOUNT_PEERS]);
     row_count(row, "requests", account->used[ACCOUNT_REQUESTS]);
@@ -100,7 +100,7 @@ static void daemon_row(struct row *row, struct ipc *ipc)
     struct loop_stats loop;
 
     loop_stats(ipc->use.loop, &loop);
-    row_count(row, "all_programs", ipc->count);
+    row_count(row, "all_programs", ipc_programs(ipc));
     row_count(row, "all_requests", all->used[ACCOUNT_REQUESTS]);
     row_count(row, "all_connections", all->used[ACCOUNT_CONNS]);
     row_count(row, "all_memory", account_memory(all->used));
@@ -200,7 +200,7 @@ static void websocket_row(struct row *row, const struct wsession *ws, uint64_t n
 static void client_row(struct row *row, const struct peer *peer, uint64_t now_us)
 {
     row_count(row, "program", peer->number);
-    row_count(row, "uid", peer->uid);
+    row_count(row, "uid", peer->source.uid);
     row_count(row, "pid", (uint64_t)peer->pid);
     row_add(row, "state", "%s",
             peer->state == PEER_SILENT ? "silent"
@@ -209,8 +209,8 @@ static void client_row(struct row *row, const struct peer *peer, uint64_t now_us
                                        : "open");
     row_count(row, "age_ms", (now_us - peer->since_us) / 1000);
     row_count(row, "requests", peer->in_flight);
-    row_count(row, "sessions", peer->session_count);
-    row_count(row, "connections", peer->pin_count);
+    row_count(row, "sessions", peer->extra->session_count);
+    row_count(row, "connections", peer->extra->pin_count);
     row_count(row, "queued", queue_len(&peer->out));
 }
 
@@ -220,7 +220,7 @@ static void request_row(struct row *row, const struct exchange *x, uint64_t now_
     const struct peer *peer = x->owner;
 
     row_add(row, "id", "%llu.%llu", (unsigned long long)peer->number, (unsigned long long)x->id);
-    row_count(row, "uid", peer->uid);
+    row_count(row, "uid", peer->source.uid);
     row_count(row, "pid", (uint64_t)peer->pid);
     row_add(row, "method", "%s", x->target.method);
     row_origin(row, x->target.use_tls ? "https" : "http", x->target.host, x->target.port);
@@ -308,13 +308,14 @@ static uid_t uid_of(uint16_t verb, const void *thing)
         return ((const struct wsession *)thing)->uid;
     if (!of)
         of = ((const struct exchange *)thing)->owner;
-    return of->uid;
+    return of->source.uid;
 }
 
 /* Pools are his partition's; programs and what they do are his alone. */
 static bool is_his(const struct peer *peer, const struct query *query, const void *thing)
 {
-    return !query->account || query->verb == RQV_QUERY_POOLS || uid_of(query->verb, thing) == peer->uid;
+    return !query->account || query->verb == RQV_QUERY_POOLS ||
+           uid_of(query->verb, thing) == peer->source.uid;
 }
 
 /* 0: there is more. 1: that was all. Negative: it does not fit. */
@@ -351,7 +352,7 @@ static void answer_end(struct peer *peer, uint64_t id, int code, const char *det
 
 void query_go_on(struct peer *peer)
 {
-    int rc = query_rows(peer, peer->query);
+    int rc = query_rows(peer, peer->extra->query);
 
     if (rc != 0)
         query_end(peer, rc < 0 ? rc : 0);
@@ -359,7 +360,7 @@ void query_go_on(struct peer *peer)
 
 void query_end(struct peer *peer, int code)
 {
-    uint64_t id = peer->query->id;
+    uint64_t id = peer->extra->query->id;
 
     query_drop(peer);
     answer_end(peer, id, code, "");
@@ -367,7 +368,7 @@ void query_end(struct peer *peer, int code)
 
 void query_drop(struct peer *peer)
 {
-    struct query *query = peer->query;
+    struct query *query = peer->extra->query;
 
     if (!query)
         return;
@@ -376,7 +377,7 @@ void query_drop(struct peer *peer)
     roll_close(&query->place);
     account_release(&query->account);
     account_refund(peer->account, ACCOUNT_MEMORY, sizeof *query);
-    peer->query = NULL;
+    peer->extra->query = NULL;
     free(query);
 }
 
@@ -399,8 +400,10 @@ static enum account_roll roll_of(uint16_t verb)
 static int list_begin(struct peer *peer, uint64_t id, uint16_t verb, struct account *account)
 {
     enum account_roll kind = roll_of(verb);
-    int rc = account_charge(peer->account, ACCOUNT_MEMORY, sizeof(struct query));
+    int rc = peer_extra_make(peer);
 
+    if (rc == 0)
+        rc = account_charge(peer->account, ACCOUNT_MEMORY, sizeof(struct query));
     if (rc < 0)
         return rc;
     struct query *query = calloc(1, sizeof *query);
@@ -415,14 +418,14 @@ static int list_begin(struct peer *peer, uint64_t id, uint16_t verb, struct acco
     if (verb == RQV_QUERY_METRICS)
         metrics_begin(&query->metrics, peer->ipc, account, true);
     roll_open(query->roll, &query->place);
-    peer->query = query;
+    peer->extra->query = query;
     return 0;
 }
 
 /* Who is shown his own, and has nothing, is shown nothing. */
 static int rows_begin(struct peer *peer, uint64_t id, uint16_t verb)
 {
-    struct account *account = account_find(peer->ipc->use.accounts, peer->uid);
+    struct account *account = account_find(peer->ipc->use.accounts, peer->source.uid);
 
     if (access_sees_all(peer))
         return list_begin(peer, id, verb, NULL);
@@ -443,7 +446,7 @@ int query_close_begin(struct peer *peer, uint64_t id, const struct target *targe
     rc = list_begin(peer, id, QUERY_CLOSE, account);
     if (rc < 0)
         return rc;
-    struct query_close *close = &peer->query->close;
+    struct query_close *close = &peer->extra->query->close;
     memcpy(close->host, target->host, sizeof close->host);
     close->port = target->port;
     close->use_tls = target->use_tls;
@@ -457,6 +460,6 @@ void query_begin(struct peer *peer, uint64_t id, uint16_t verb)
 
     if (rc == 0)
         rc = verb == RQV_QUERY_STATUS ? answer_status(peer, id) : rows_begin(peer, id, verb);
-    if (!peer->query)
+    if (!peer->extra->query)
         answer_end(peer, id, rc, err.detail);
 }

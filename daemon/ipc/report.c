@@ -16,14 +16,14 @@
 static void begin(struct log_fields *fields, const struct peer *peer)
 {
     log_fields_init(fields);
-    log_field(fields, "UID", "%u", (unsigned)peer->uid);
+    log_field(fields, "UID", "%u", (unsigned)peer->source.uid);
     log_field(fields, "PID", "%d", (int)peer->pid);
     log_field(fields, "CLIENT", "%llu", (unsigned long long)peer->number);
 }
 
 static bool may_say(struct peer *peer)
 {
-    return log_rate_pass(&peer->account->noise, (unsigned)peer->uid, loop_now_us(peer->ipc->use.loop));
+    return log_rate_pass(&peer->account->noise, (unsigned)peer->source.uid, loop_now_us(peer->ipc->use.loop));
 }
 
 void report_violation(struct peer *peer, const char *why)
@@ -36,7 +36,7 @@ void report_violation(struct peer *peer, const char *why)
     log_field(&fields, "REASON", "%s", why);
     log_event(LOG_LEVEL_WARNING, LOG_ID_VIOLATION, &fields,
               "peer %llu (uid %u, pid %d) violated the protocol: %s", (unsigned long long)peer->number,
-              (unsigned)peer->uid, (int)peer->pid, why);
+              (unsigned)peer->source.uid, (int)peer->pid, why);
 }
 
 /* Of the limits those that are the user's; what a response may hold is between program and server. */
@@ -93,7 +93,7 @@ void report_failure(struct peer *peer, uint64_t id, const struct rqv_done *done)
     log_field(&fields, "REASON", "%.*s", (int)done->detail.len, done->detail.ptr);
     log_event(LOG_LEVEL_NOTICE, event, &fields, "%s: peer %llu (uid %u, pid %d): %s: %.*s",
               event == LOG_ID_LIMIT ? "limit" : "refused", (unsigned long long)peer->number,
-              (unsigned)peer->uid, (int)peer->pid, rqv_err_name(done->code), (int)done->detail.len,
+              (unsigned)peer->source.uid, (int)peer->pid, rqv_err_name(done->code), (int)done->detail.len,
               done->detail.ptr);
 }
 

@@ -24,7 +24,7 @@ static void on_slow(void *owner)
     while ((peer = slowest(ipc)) && due_us(ipc, peer) <= loop_now_us(ipc->use.loop)) {
         log_notice("peer %llu (uid %u, pid %d) is disconnected: it has not read for %u ms, with %zu bytes "
                    "waiting (timeouts.slow_reader)",
-                   (unsigned long long)peer->number, (unsigned)peer->uid, (int)peer->pid,
+                   (unsigned long long)peer->number, (unsigned)peer->source.uid, (int)peer->pid,
                    ipc->use.conf->slow_reader_ms, queue_len(&peer->out));
         ipc->slow_closed++;
         peer_close(peer, "it does not read");

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 struct peer_trust {
-    struct rqv_list node; /* of peer->trusts: few, so searched in order */
+    struct rqv_list node; /* of peer->extra->trusts: few, so searched in order */
     struct peer *peer;
     uint64_t id;
     uint32_t total;
@@ -28,7 +28,7 @@ struct peer_trust {
 
 static struct peer_trust *trusts_find(const struct peer *peer, uint64_t id)
 {
-    rqv_list_for_each (node, &peer->trusts) {
+    rqv_list_for_each (node, &peer->extra->trusts) {
         struct peer_trust *own = RQV_LIST_OF(node, struct peer_trust, node);
         if (own->id == id)
             return own;
@@ -78,11 +78,11 @@ static bool trusts_trim(struct peer *peer)
 {
     size_t count = 0;
 
-    rqv_list_for_each (node, &peer->trusts)
+    rqv_list_for_each (node, &peer->extra->trusts)
         count++;
     if (count < 4 * RQV_WIRE_TRUST_PER_USER)
         return true;
-    rqv_list_for_each (node, &peer->trusts) {
+    rqv_list_for_each (node, &peer->extra->trusts) {
         struct peer_trust *own = RQV_LIST_OF(node, struct peer_trust, node);
         if (own->complete && !own->load) {
             trust_free(own);
@@ -96,7 +96,9 @@ int trusts_begin(struct peer *peer, uint64_t id, uint32_t total)
 {
     if (!trusts_trim(peer))
         return REQIVO_E_WIRE;
-    int rc = account_charge(peer->account, ACCOUNT_MEMORY, sizeof(struct peer_trust));
+    int rc = peer_extra_make(peer);
+    if (rc == 0)
+        rc = account_charge(peer->account, ACCOUNT_MEMORY, sizeof(struct peer_trust));
     if (rc < 0) { /* it is not kept: what comes for it is late, and who names it gets an error */
         struct rqv_done done = {
             .code = rc, .sent = REQIVO_SENT_NO, .detail = RQV_STR("no memory for a set of CA certificates")};
@@ -112,7 +114,7 @@ int trusts_begin(struct peer *peer, uint64_t id, uint32_t total)
     own->id = id;
     own->total = total;
     rqv_buf_init(&own->pem, RQV_WIRE_TRUST_MAX);
-    rqv_list_append(&peer->trusts, &own->node);
+    rqv_list_append(&peer->extra->trusts, &own->node);
     if (total > RQV_WIRE_TRUST_MAX)
         trust_settle(own, REQIVO_E_LIMIT_TRUST, "a set of CA certificates is at most 1 MiB");
     return 0;
@@ -180,13 +182,13 @@ int trusts_get(struct peer *peer, uint64_t id, struct trust **ret_trust, struct 
     if (!own->trust)
         return -EAGAIN;
     rqv_list_remove(&own->node); /* the one used last is at the end */
-    rqv_list_append(&peer->trusts, &own->node);
+    rqv_list_append(&peer->extra->trusts, &own->node);
     *ret_trust = own->trust;
     return 0;
 }
 
 void trusts_done(struct peer *peer)
 {
-    rqv_list_for_each_safe (node, next, &peer->trusts)
+    rqv_list_for_each_safe (node, next, &peer->extra->trusts)
         trust_free(RQV_LIST_OF(node, struct peer_trust, node));
 }

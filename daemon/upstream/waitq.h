@@ -22,8 +22,8 @@ struct waitq {
 
 /* Whoever makes requests: a peer. Embedded there. */
 struct wait_source {
-    uid_t uid;
     struct rqv_list heads; /* its heads, one for each queue it waits in */
+    uid_t uid;
 };
 
 struct wait_share; /* of waitq.c */

@@ -178,7 +178,7 @@ START_TEST(rule_b9_4_a_fault_closes_only_its_peer)
     ck_assert_uint_eq(bad->goaways, 1);
     ck_assert_int_eq(bad->goaway_code, REQIVO_E_WIRE);
     ck_assert_uint_eq(w->ipc.violations, 1);
-    ck_assert_uint_eq(w->ipc.count, 1);
+    ck_assert_uint_eq(ipc_programs(&w->ipc), 1);
     ck_assert_uint_eq(good->dones + good->goaways + good->eof, 0);
     rqv_list_for_each (node, &w->origin.conns)
         if (RQV_LIST_OF(node, struct mini_conn, node)->requests > 0)
@@ -280,7 +280,7 @@ START_TEST(rule_b9_9_who_dies_gives_all_back)
     mini_env_until(&w->env, &w->origin.ended, 2);
     for (int kind = ACCOUNT_REQUESTS; kind < ACCOUNT_KINDS; kind++)
         ck_assert_uint_eq(w->env.account->used[kind], 0);
-    ck_assert_uint_eq(w->ipc.count, 0);
+    ck_assert_uint_eq(ipc_programs(&w->ipc), 0);
     world_close(w);
 }
 END_TEST

@@ -136,12 +136,12 @@ START_TEST(rule_b9_7_a_list_that_is_not_read_waits)
         ask(c, id, RQV_QUERY_POOLS);
     flush(c);
     mini_env_ms(&w->env, 50);
-    ck_assert_ptr_nonnull(c->peer->query);
+    ck_assert_ptr_nonnull(c->peer->extra->query);
     ck_assert_uint_le(queue_len(&c->peer->out), PEER_OUT_HIGH + 8 * 4096);
     client_done(c);
-    for (int i = 0; i < 1000 && w->ipc.count > 0; i++)
+    for (int i = 0; i < 1000 && ipc_programs(&w->ipc) > 0; i++)
         mini_env_ms(&w->env, 1);
-    ck_assert_uint_eq(w->ipc.count, 0);
+    ck_assert_uint_eq(ipc_programs(&w->ipc), 0);
     ck_assert_uint_eq(w->env.account->used[ACCOUNT_MEMORY], before);
     ck_assert_uint_eq(w->env.account->rolls[ROLL_POOLS].count, POOLS);
     pools_free(pools, POOLS);
@@ -266,7 +266,7 @@ START_TEST(rule_b9_11_what_lingers_holds_up_nobody)
     for (int i = 0; i < 5000 && w->env.account->used[ACCOUNT_PEERS] > 0; i++)
         mini_env_ms(&w->env, 1);
     ck_assert_uint_eq(w->env.account->used[ACCOUNT_PEERS], 0);
-    ck_assert_uint_eq(w->ipc.count, 1);
+    ck_assert_uint_eq(ipc_programs(&w->ipc), 1);
     put_request(w, good, 1, 0);
     until(w, good, &good->dones, 1);
     for (unsigned i = 1; i < w->count; i++) {
@@ -337,9 +337,9 @@ START_TEST(honest_bytes_pass_where_descriptors_may_come)
     put_request(w, c, 201, 0);
     flush(c); /* it goes, unread bytes and all */
     client_done(c);
-    for (int i = 0; i < 1000 && w->ipc.count > 0; i++)
+    for (int i = 0; i < 1000 && ipc_programs(&w->ipc) > 0; i++)
         mini_env_ms(&w->env, 1);
-    ck_assert_uint_eq(w->ipc.count, 0);
+    ck_assert_uint_eq(ipc_programs(&w->ipc), 0);
     world_close(w);
 }
 END_TEST
@@ -376,9 +376,9 @@ START_TEST(rule_b9_9_who_dies_hungry_gives_all_back)
         mini_env_ms(&w->env, 1);
     for (int i = 0; i < 3; i++)
         client_done(&w->clients[i]);
-    for (int i = 0; i < 3000 && w->ipc.count > 0; i++)
+    for (int i = 0; i < 3000 && ipc_programs(&w->ipc) > 0; i++)
         mini_env_ms(&w->env, 1);
-    ck_assert_uint_eq(w->ipc.count, 0);
+    ck_assert_uint_eq(ipc_programs(&w->ipc), 0);
     ck_assert_uint_eq(w->env.account->used[ACCOUNT_MEMORY], 0);
     w->env.accounts.limit_uid[ACCOUNT_MEMORY] = limit;
     world_close(w);
@@ -478,7 +478,7 @@ START_TEST(rule_b9_6_a_set_of_certificates_is_charged_as_it_comes)
     mini_env_ms(&w->env, 2);
     ck_assert_uint_ge(*used - announced, 8 * sizeof piece);
     client_done(c);
-    for (int i = 0; i < 1000 && w->ipc.count > 0; i++)
+    for (int i = 0; i < 1000 && ipc_programs(&w->ipc) > 0; i++)
         mini_env_ms(&w->env, 1);
     ck_assert_uint_eq(*used, 0);
     world_close(w);
@@ -526,10 +526,10 @@ START_TEST(rule_b9_2_the_silent_are_counted)
         rqv_buf_init(&c->in, 1 << 16);
         rqv_buf_init(&c->out, 1 << 16);
     }
-    for (int i = 0; i < 1000 && w->ipc.count + w->ipc.refused < SILENT; i++)
+    for (int i = 0; i < 1000 && ipc_programs(&w->ipc) + w->ipc.refused < SILENT; i++)
         mini_env_ms(&w->env, 1);
-    ck_assert_uint_ge(w->ipc.count, 256);
-    ck_assert_uint_le(w->ipc.count, 256 + 64);
+    ck_assert_uint_ge(ipc_programs(&w->ipc), 256);
+    ck_assert_uint_le(ipc_programs(&w->ipc), 256 + 64);
     ck_assert_uint_ge(w->ipc.refused, 1);
     for (unsigned i = 0; i < 100; i++)
         put_hello(&w->clients[i]);
@@ -537,7 +537,7 @@ START_TEST(rule_b9_2_the_silent_are_counted)
         until(w, &w->clients[i], &w->clients[i].hellos, 1);
     for (unsigned i = 100; i < SILENT; i++)
         client_done(&w->clients[i]);
-    for (int i = 0; i < 1000 && w->ipc.count > 100; i++)
+    for (int i = 0; i < 1000 && ipc_programs(&w->ipc) > 100; i++)
         mini_env_ms(&w->env, 1);
     struct account *account;
     ck_assert_int_eq(account_get(&w->env.accounts, geteuid(), &account), 0);
@@ -600,7 +600,7 @@ START_TEST(rule_b10_2_without_descriptors_the_door_rests)
     loop_stats(w->env.loop, &after);
     ck_assert_uint_le(after.turns - before.turns,
                       40); /* four rests and some timers, not thousands of attempts */
-    ck_assert_uint_eq(w->ipc.count, 1);
+    ck_assert_uint_eq(ipc_programs(&w->ipc), 1);
     put_request(w, c, 2, 0);
     until(w, c, &c->dones, 2);
     ck_assert_int_eq(c->code, 0);

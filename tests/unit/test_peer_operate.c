@@ -216,7 +216,7 @@ START_TEST(who_dies_at_a_hop_gives_all_back)
     ck_assert_int_eq(add(w, c, 3, 2, lines), 0);
     client_done(c);
     mini_env_ms(&w->env, 5);
-    ck_assert_uint_eq(w->ipc.count, 0);
+    ck_assert_uint_eq(ipc_programs(&w->ipc), 0);
     ck_assert_uint_eq(w->env.account->used[ACCOUNT_REQUESTS], 0);
     operate_close(w);
 }
@@ -240,9 +240,93 @@ START_TEST(a_drain_with_a_hop_that_waits)
 }
 END_TEST
 
+/* ---- what plain requests never use ---- */
+
+static void use_session(struct world *w, struct client *c, uint64_t id)
+{
+    struct rqv_operation operation = blank;
+
+    (void)w;
+    operation.verb = RQV_OP_SESSION_OPEN;
+    ck_assert_int_eq(rqv_wire_encode_operation(&c->out, id, &operation), 0);
+}
+
+static void use_connection(struct world *w, struct client *c, uint64_t id)
+{
+    struct rqv_operation operation = blank;
+
+    operation.verb = RQV_OP_CONNECTION_ACQUIRE;
+    operation.head.url = rqv_str_from(w->url);
+    ck_assert_int_eq(rqv_wire_encode_operation(&c->out, id, &operation), 0);
+}
+
+static void use_trust(struct world *w, struct client *c, uint64_t id)
+{
+    (void)w;
+    ck_assert_int_eq(rqv_wire_encode_trust(&c->out, id, 100), 0);
+}
+
+static void use_query(struct world *w, struct client *c, uint64_t id)
+{
+    (void)w;
+    ck_assert_int_eq(rqv_wire_encode_query(&c->out, id, RQV_QUERY_CLIENTS), 0);
+}
+
+static void use_websocket(struct world *w, struct client *c, uint64_t id)
+{
+    static struct rqv_ws_open open;
+    static char url[64];
+
+    snprintf(url, sizeof url, "ws://127.0.0.1:%u/", w->origin.port);
+    open.url = rqv_str_from(url);
+    for (int i = 0; i < RQV_T_COUNT; i++)
+        open.timeout_ms[i] = RQV_TIMEOUT_DEFAULT;
+    ck_assert_int_eq(rqv_wire_encode_ws_open(&c->out, id, &open), 0);
+}
+
+static void (*const uses[])(struct world *, struct client *, uint64_t) = {use_session, use_connection,
+                                                                          use_trust, use_query,
+                                                                          use_websocket};
+
+/* No memory for that part: the program gets the limit's error, and goes on as it was. */
+START_TEST(the_part_for_more_than_requests_is_made_when_it_is_used)
+{
+    struct world *w = operate_open();
+    struct client *c = greeted(w, 1000);
+    const size_t *used = &w->env.account->used[ACCOUNT_MEMORY];
+    size_t limit = w->env.accounts.limit_uid[ACCOUNT_MEMORY];
+
+    put_request(w, c, 1, 0);
+    until(w, c, &c->dones, 1);
+    ck_assert_int_eq(c->code, 0);
+    ck_assert_ptr_eq(c->peer->extra, peer_extra_none());
+    w->env.accounts.limit_uid[ACCOUNT_MEMORY] = 0;
+    uses[_i](w, c, 2);
+    until(w, c, &c->dones, 2);
+    ck_assert_int_eq(c->code, REQIVO_E_LIMIT_MEMORY);
+    ck_assert_ptr_eq(c->peer->extra, peer_extra_none());
+    ck_assert_uint_eq(account_memory(w->env.account->used), 0);
+    w->env.accounts.limit_uid[ACCOUNT_MEMORY] = limit;
+    uses[_i](w, c, 3);
+    for (int i = 0; i < 5000 && c->peer->extra == peer_extra_none(); i++) {
+        flush(c);
+        mini_env_ms(&w->env, 1);
+    }
+    ck_assert_ptr_ne(c->peer->extra, peer_extra_none());
+    ck_assert_uint_ge(*used, sizeof *c->peer->extra);
+    client_done(c);
+    for (int i = 0; i < 5000 && (ipc_programs(&w->ipc) > 0 || *used > 0); i++)
+        mini_env_ms(&w->env, 1);
+    ck_assert_uint_eq(ipc_programs(&w->ipc), 0);
+    ck_assert_uint_eq(account_memory(w->env.account->used), 0);
+    operate_close(w);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("peer_operate");
+    TCase *extra = tcase_create("extra");
     TCase *drain = tcase_create("drain");
 
     UNIT_TCASE(s, "sessions", cookies_are_added_listed_and_cleared, what_is_not_there,
@@ -251,6 +335,9 @@ static Suite *suite(void)
                who_dies_at_a_hop_gives_all_back);
     tcase_add_loop_test(drain, a_drain_with_a_hop_that_waits, 0, 2);
     suite_add_tcase(s, drain);
+    tcase_add_loop_test(extra, the_part_for_more_than_requests_is_made_when_it_is_used, 0,
+                        sizeof uses / sizeof *uses);
+    suite_add_tcase(s, extra);
     return s;
 }
 

@@ -45,7 +45,7 @@ START_TEST(rule_b9_8_who_does_not_read_is_disconnected)
     mini_env_until(&w->env, &w->origin.requests, 2);
     mini_env_until(&w->env, &w->origin.ended, 2);
     ck_assert_uint_eq(w->ipc.slow_closed, 1);
-    ck_assert_uint_eq(w->ipc.count, 1);
+    ck_assert_uint_eq(ipc_programs(&w->ipc), 1);
     until(w, slow, &slow->eof, 1); /* what the kernel had taken, and the end */
     ck_assert_uint_lt(slow->body, LARGE);
     ck_assert_uint_eq(slow->dones, 0);
@@ -133,7 +133,7 @@ START_TEST(rule_b9_8_zero_is_never)
     flush(roomless);
     mini_env_until(&w->env, &w->origin.requests, 2);
     mini_env_ms(&w->env, 2 * SLOW_MS);
-    ck_assert_uint_eq(w->ipc.count, 2);
+    ck_assert_uint_eq(ipc_programs(&w->ipc), 2);
     ck_assert_uint_eq(w->origin.open, 2);
     until(w, full, &full->dones, 1);
     rqv_wire_encode_credit(&roomless->out, 1, LARGE);
