@@ -15,6 +15,7 @@
 
 #include <reqivo/error.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,9 @@
 #define SPARE     262144 /* of ACCOUNT_OWED: what one such turn may cost, and DONE for what is in flight */
 #define LAST_READS                                                                                           \
     256 /* of what one socket may hold: more than enough for any that the kernel's defaults allow */
+
+static_assert(offsetof(struct wait_source, uid) >= sizeof(struct rqv_list),
+              "a silent peer's place in the list would lie over its uid");
 
 static bool peer_turn(void *owner);
 static void peer_flush(void *owner);
