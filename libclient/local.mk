@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The client library. libc alone: libcommon.la and libproto.la are libc-only and linked in whole.
-lib_LTLIBRARIES += libreqivo-client.la
-libreqivo_client_la_SOURCES = \
+# libclient.la has every name visible, for unit tests, fuzz targets and the programs; libreqivo-client.la is made of the same objects.
+noinst_LTLIBRARIES += libclient.la
+libclient_la_SOURCES = \
 	libclient/channel.c libclient/channel.h \
 	libclient/client.c libclient/handle.h \
 	libclient/connect.c \
@@ -32,14 +33,12 @@ libreqivo_client_la_SOURCES = \
 	libclient/upload.c \
 	libclient/websocket.c libclient/websocket.h \
 	libclient/websocket_frames.c libclient/websocket_records.c
-libreqivo_client_la_CPPFLAGS = $(AM_CPPFLAGS) -DREQIVO_SBINDIR=\"$(sbindir)\"
-libreqivo_client_la_LIBADD = libproto.la libcommon.la
-libreqivo_client_la_LDFLAGS = $(CLIENT_LDFLAGS)
-libreqivo_client_la_DEPENDENCIES = libproto.la libcommon.la libclient/libreqivo-client.map
-EXTRA_DIST += libclient/libreqivo-client.map
-
-# The same objects with every name visible, for unit tests and fuzz targets.
-noinst_LTLIBRARIES += libclient.la
-libclient_la_SOURCES = $(libreqivo_client_la_SOURCES)
-libclient_la_CPPFLAGS = $(libreqivo_client_la_CPPFLAGS)
+libclient_la_CPPFLAGS = $(AM_CPPFLAGS) -DREQIVO_SBINDIR=\"$(sbindir)\"
 libclient_la_LIBADD = libproto.la libcommon.la
+
+lib_LTLIBRARIES += libreqivo-client.la
+libreqivo_client_la_SOURCES =
+libreqivo_client_la_LIBADD = libclient.la
+libreqivo_client_la_LDFLAGS = $(CLIENT_LDFLAGS)
+libreqivo_client_la_DEPENDENCIES = libclient.la libclient/libreqivo-client.map
+EXTRA_DIST += libclient/libreqivo-client.map
