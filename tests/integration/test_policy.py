@@ -220,9 +220,13 @@ def limits(tap, world):
     tight = world.daemon('policy "default" { loopback = allow memory = 256KiB }\n')
 
     def upload():
-        """More than the account may hold of it: the program and the log are told whose limit that is."""
-        body = world.place.write('3m', 'x' * 3000000)
-        done = tight.reqivo('-sS', '--data-binary', f'@{body}', world.a.url('/echo', 'localhost'))
+        """More than the account may hold of it, for a server that takes none: the program and the log are told whose limit that is."""
+        body = world.place.write('16m', 'x' * 16000000)
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.bind(('127.0.0.1', 0))
+            deaf.listen()
+            done = tight.reqivo('-sS', '--data-binary', f'@{body}', f'http://localhost:{deaf.getsockname()[1]}/')
         with open(tight.log, encoding='utf-8') as file:
             log = file.read()
         rt.equal(done.returncode, 102, done.stderr)
