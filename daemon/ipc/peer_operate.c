@@ -83,7 +83,7 @@ static bool session_open(const struct operate_call *call)
     if (peer->extra->session_count >= SESSIONS_MAX)
         return fail(call, REQIVO_E_LIMIT_REQUESTS, "1024 sessions are open on this connection");
     int rc = peer_extra_make(peer);
-    if (rc == 0)
+    if (rc >= 0)
         rc = session_new(peer->account, env->suffixes, env->hash_key, &session);
     if (rc < 0)
         return fail(call, rc, "no memory for a session");

@@ -196,9 +196,9 @@ static int pin_make(const struct operate_call *call, struct pin **ret_pin, struc
         return rqv_err_set(err, REQIVO_E_LIMIT_REQUESTS, REQIVO_PHASE_QUEUE,
                            "%d connections are acquired on this socket", PINS_MAX);
     int rc = peer_extra_make(peer);
-    if (rc == 0)
+    if (rc >= 0)
         rc = pin_new(peer->account, peer->ipc->use.loop, &pin);
-    if (rc == 0) {
+    if (rc >= 0) {
         rc = pin_keep(peer, call->id, pin);
         if (rc < 0)
             pin_close(&pin);
