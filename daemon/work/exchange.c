@@ -14,10 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_FREE         256    /* exchanges kept for reuse */
-#define HEAD_MAX          196608 /* an encoded request head: the wire's 60 KiB and escapes, its path twice */
-#define SEND_AHEAD        131072 /* body bytes that wait in a connection */
-#define NO_MEMORY_TO_SEND "no memory to send the request body"
+#define KEEP_FREE  256    /* exchanges kept for reuse */
+#define HEAD_MAX   196608 /* an encoded request head: the wire's 60 KiB and escapes, its path twice */
+#define SEND_AHEAD 131072 /* body bytes that wait in a connection */
 
 /* ---- birth ---- */
 
@@ -344,7 +343,7 @@ static enum answer pump_body(struct exchange *x)
         int rc = give_body(x, bytes, last);
         if (rc < 0) {
             struct rqv_err err = {0};
-            rqv_err_set(&err, rc, REQIVO_PHASE_SEND, NO_MEMORY_TO_SEND);
+            rqv_err_set(&err, rc, REQIVO_PHASE_SEND, "no memory to send the request body");
             return exchange_fail(x, &err);
         }
         x->body_at += n;
@@ -361,17 +360,6 @@ static bool body_passes(struct exchange *x)
         return false;
     drop_sent(x);
     return queue_len(&x->body) == 0 && !body_is_needed(x);
-}
-
-static void pass_body(struct exchange *x, struct rqv_str bytes, bool last)
-{
-    return_credit(x);
-    x->body_gone = true;
-    int rc = give_body(x, bytes, last);
-    if (rc < 0)
-        exchange_cancel(x, rc, NO_MEMORY_TO_SEND);
-    else
-        exchange_drive(x);
 }
 
 static enum answer step_send_body(struct exchange *x)
@@ -481,6 +469,17 @@ static void body_has_no_room(struct exchange *x, int code, size_t n)
     snprintf(detail, sizeof detail, "no memory for the request body%s",
              account_limited_by(x->account, ACCOUNT_MEMORY, 2 * (queue_len(&x->body) + n), limit));
     exchange_cancel(x, code, detail);
+}
+
+static void pass_body(struct exchange *x, struct rqv_str bytes, bool last)
+{
+    return_credit(x);
+    x->body_gone = true;
+    int rc = give_body(x, bytes, last);
+    if (rc < 0)
+        body_has_no_room(x, rc, bytes.len);
+    else
+        exchange_drive(x);
 }
 
 int exchange_body(struct exchange *x, struct rqv_str bytes, bool last)
