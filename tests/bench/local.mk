@@ -47,12 +47,14 @@ profile/done: $(DIST_SOURCES) $(reqivoinclude_HEADERS) $(top_srcdir)/tests/bench
 	@$(CC) --version | grep -q 'Free Software Foundation' || { echo 'make profiled: needs gcc, not $(CC)' >&2; exit 1; }
 	rm -rf $(profile_dir)
 	$(MAKE) $(AM_MAKEFLAGS) mostlyclean
-	$(MAKE) $(AM_MAKEFLAGS) CFLAGS='$(profile_generate)' all
-	$(MAKE) $(AM_MAKEFLAGS) CFLAGS='$(profile_generate)' $(profile_programs)
+	trap '$(MAKE) $(AM_MAKEFLAGS) mostlyclean; rm -f $(profile_programs)' EXIT; trap 'exit 1' INT TERM; \
+	$(MAKE) $(AM_MAKEFLAGS) CFLAGS='$(profile_generate)' all && \
+	$(MAKE) $(AM_MAKEFLAGS) CFLAGS='$(profile_generate)' $(profile_programs) && \
 	/usr/bin/python3 -B $(top_srcdir)/tests/bench/train.py $(abs_builddir)
-	$(MAKE) $(AM_MAKEFLAGS) mostlyclean
-	rm -f $(profile_programs)
 	$(MAKE) $(AM_MAKEFLAGS) CFLAGS='$(profile_use)' all
 	touch $@
+# What counts is never left behind, and what is compiled anew without the profile is not taken for done.
+mostlyclean-local:
+	rm -f profile/done
 clean-local:
 	rm -rf $(profile_dir)
