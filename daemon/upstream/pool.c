@@ -566,6 +566,8 @@ int lease_release(struct lease *lease)
     }
     lease->conn = NULL;
     conn->lease = NULL;
+    loop_task_drop(
+        &conn->flush); /* an early answer: what was to be told of this lease is not told of the next */
     if (conn->home)
         conn_come_home(conn);
     else

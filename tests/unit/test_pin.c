@@ -147,6 +147,59 @@ START_TEST(requests_take_turns_on_it)
 END_TEST
 
 /* Neither its age nor its idle time ends it while it is held; both do when it is given back. */
+static unsigned heads;
+
+static void silent(struct mini_conn *conn)
+{
+    (void)conn;
+}
+
+static void note_head(struct mini_conn *conn)
+{
+    (void)conn;
+    heads++;
+}
+
+/* The last piece of the body has gone at once, and the answer to it, which came early, is read in the same
+ * turn: the flush that is due tells nobody that bytes were written, for the connection has come home. */
+START_TEST(an_answer_that_overtakes_the_flush_of_its_body)
+{
+    struct world *w = world_open();
+    struct pin *pin = acquire(w);
+    struct seen seen;
+    struct rqv_err err = {0};
+    struct exchange *x;
+    static char piece[65536];
+
+    w->origin.on_head = note_head;
+    w->origin.on_whole = silent; /* it has answered */
+    heads = 0;
+    request(w, RQV_STR("POST"));
+    w->head.flags = RQV_REQ_HAS_BODY;
+    w->head.body_length = sizeof piece;
+    struct exchange_params params = {.sink = &sink,
+                                     .owner = &seen,
+                                     .account = w->env.account,
+                                     .source = &w->source,
+                                     .id = ++w->next_id,
+                                     .head = &w->head,
+                                     .pin = pin};
+    memset(&seen, 0, sizeof seen);
+    seen.room = 1 << 20;
+    ck_assert_int_eq(exchange_new(&w->env.exchanges, &params, &x, &err), 0);
+    exchange_kick(x);
+    mini_env_until(&w->env, &heads, 1);
+    mini_say(mini_last(&w->origin), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    ck_assert_int_eq(exchange_body(x, (struct rqv_str){piece, sizeof piece}, true), 0);
+    mini_env_until(&w->env, &seen.done, 1);
+    ck_assert_int_eq(seen.end.code, 0);
+    mini_env_ms(&w->env, 5);
+    ck_assert_int_eq(pin->state, PIN_HELD);
+    pin_release(&pin, true);
+    world_close(w);
+}
+END_TEST
+
 START_TEST(limits_of_idle_ones_do_not_apply)
 {
     struct world *w = world_open();
@@ -434,9 +487,9 @@ static Suite *suite(void)
     Suite *s = suite_create("pin");
     TCase *between = tcase_create("between"), *hops = tcase_create("hops");
 
-    UNIT_TCASE(s, "turns", requests_take_turns_on_it, limits_of_idle_ones_do_not_apply,
-               closing_it_fails_all_turns, release_waits_for_the_turns, rule_b1_another_key_is_refused,
-               memory_is_charged_first);
+    UNIT_TCASE(s, "turns", requests_take_turns_on_it, an_answer_that_overtakes_the_flush_of_its_body,
+               limits_of_idle_ones_do_not_apply, closing_it_fails_all_turns, release_waits_for_the_turns,
+               rule_b1_another_key_is_refused, memory_is_charged_first);
     tcase_add_loop_test(between, rule_b4_bytes_between_requests_close_it, 0, 2);
     suite_add_tcase(s, between);
     tcase_add_loop_test(hops, a_redirect_within_the_origin_goes_over_it, 0, 2);
