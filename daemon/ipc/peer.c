@@ -23,9 +23,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TIGHT 524288 /* what one read may cost: its bytes, requests, the bodies in it */
-/* One read: the largest frame. */
-#define PEER_READ (RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX)
+#define TIGHT     524288 /* what one read may cost: its bytes, requests, the bodies in it */
+#define PEER_READ 65536  /* one read into the stash: a block holds it */
 #define LARGE     16384  /* a frame that lacks so much is read to its end, and not beyond */
 #define SPARE     262144 /* of ACCOUNT_OWED: what one such turn may cost, and DONE for what is in flight */
 #define LAST_READS                                                                                           \
@@ -457,7 +456,8 @@ static bool peer_turn_read(struct peer *peer, unsigned *budget)
         return peer_turn_stashed(peer, budget) && (size_t)n == size;
     }
     uint8_t *bytes = loop_scratch(peer->ipc->use.loop, 1);
-    long n = peer_read(peer, bytes, PEER_READ);
+    size_t size = RQV_WIRE_HEADER + RQV_WIRE_PAYLOAD_MAX; /* the largest frame, whole */
+    long n = peer_read(peer, bytes, size);
     if (n <= 0)
         return false;
     size_t used = peer_frames(peer, bytes, (size_t)n, budget);
@@ -467,7 +467,7 @@ static bool peer_turn_read(struct peer *peer, unsigned *budget)
         peer_close(peer, "no memory for its frames");
         return false;
     }
-    return n == PEER_READ;
+    return (size_t)n == size;
 }
 
 static bool peer_read_on(struct peer *peer)

@@ -74,6 +74,30 @@ START_TEST(rule_b9_6_no_memory_for_a_frame_is_waited_for)
 }
 END_TEST
 
+/* What is left holds a block of 64 KiB and what a request takes, and that is enough to read it. */
+START_TEST(rule_b9_6_a_small_frame_needs_no_large_block)
+{
+    struct world *w = world_open();
+    struct client *c = greeted(w, 1000);
+    size_t limit = w->env.accounts.limit_uid[ACCOUNT_MEMORY];
+
+    put_request(w, c, 1, 0);
+    until(w, c, &c->dones, 1);
+    w->env.accounts.limit_uid[ACCOUNT_MEMORY] = w->env.account->used[ACCOUNT_MEMORY] + 110000;
+    put_request(w, c, 2, 0);
+    for (int i = 0; i < 5000 && c->dones < 2; i++) {
+        flush(c);
+        mini_env_ms(&w->env, 1);
+        take(c);
+        ck_assert(!c->peer->hungry);
+    }
+    ck_assert_uint_eq(c->dones, 2);
+    ck_assert_int_eq(c->code, 0);
+    w->env.accounts.limit_uid[ACCOUNT_MEMORY] = limit;
+    world_close(w);
+}
+END_TEST
+
 START_TEST(rule_b9_5_all_that_may_be_in_flight_fits)
 {
     struct world *w = world_open();
@@ -167,9 +191,9 @@ static Suite *suite(void)
     Suite *s = suite_create("peer_memory");
 
     UNIT_TCASE(s, "memory", an_idle_program_costs_no_more_than_the_target,
-               rule_b9_6_no_memory_for_a_frame_is_waited_for, rule_b9_5_all_that_may_be_in_flight_fits,
-               rule_b9_6_without_memory_a_request_is_answered, rule_b9_6_what_is_owed_is_bounded,
-               rule_b9_6_a_body_waits_for_memory);
+               rule_b9_6_no_memory_for_a_frame_is_waited_for, rule_b9_6_a_small_frame_needs_no_large_block,
+               rule_b9_5_all_that_may_be_in_flight_fits, rule_b9_6_without_memory_a_request_is_answered,
+               rule_b9_6_what_is_owed_is_bounded, rule_b9_6_a_body_waits_for_memory);
     return s;
 }
 
