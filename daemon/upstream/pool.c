@@ -566,8 +566,9 @@ int lease_release(struct lease *lease)
     }
     lease->conn = NULL;
     conn->lease = NULL;
-    loop_task_drop(
-        &conn->flush); /* an early answer: what was to be told of this lease is not told of the next */
+    /* An answer may come before the flush: what that has to tell of this lease, it must not tell of the next.
+     */
+    loop_task_drop(&conn->flush);
     if (conn->home)
         conn_come_home(conn);
     else

@@ -217,6 +217,18 @@ static inline void until(struct world *w, struct client *c, const unsigned *coun
     ck_assert_uint_ge(*counter, least);
 }
 
+static inline void open_websocket(struct world *w, struct client *c, uint64_t id)
+{
+    static struct rqv_ws_open open;
+    static char url[64];
+
+    snprintf(url, sizeof url, "ws://127.0.0.1:%u/", w->origin.port);
+    open.url = rqv_str_from(url);
+    for (int i = 0; i < RQV_T_COUNT; i++)
+        open.timeout_ms[i] = RQV_TIMEOUT_DEFAULT;
+    ck_assert_int_eq(rqv_wire_encode_ws_open(&c->out, id, &open), 0);
+}
+
 static inline struct client *greeted(struct world *w, uid_t uid)
 {
     struct client *c = client_open(w, uid);

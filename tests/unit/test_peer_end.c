@@ -231,18 +231,6 @@ START_TEST(a_user_who_moves_is_sent_away)
 }
 END_TEST
 
-static void open_websocket(struct world *w, struct client *c, uint64_t id)
-{
-    static struct rqv_ws_open open;
-    static char url[64];
-
-    snprintf(url, sizeof url, "ws://127.0.0.1:%u/", w->origin.port);
-    open.url = rqv_str_from(url);
-    for (int i = 0; i < RQV_T_COUNT; i++)
-        open.timeout_ms[i] = RQV_TIMEOUT_DEFAULT;
-    ck_assert_int_eq(rqv_wire_encode_ws_open(&c->out, id, &open), 0);
-}
-
 /* A program with a live WebSocket, whose user moves or whose daemon ends: the server hears 1001, the program
  * the end with its reason, and nothing more is opened on that connection. */
 START_TEST(a_live_websocket_is_closed_well)

@@ -272,20 +272,8 @@ static void use_query(struct world *w, struct client *c, uint64_t id)
     ck_assert_int_eq(rqv_wire_encode_query(&c->out, id, RQV_QUERY_POOLS), 0);
 }
 
-static void use_websocket(struct world *w, struct client *c, uint64_t id)
-{
-    static struct rqv_ws_open open;
-    static char url[64];
-
-    snprintf(url, sizeof url, "ws://127.0.0.1:%u/", w->origin.port);
-    open.url = rqv_str_from(url);
-    for (int i = 0; i < RQV_T_COUNT; i++)
-        open.timeout_ms[i] = RQV_TIMEOUT_DEFAULT;
-    ck_assert_int_eq(rqv_wire_encode_ws_open(&c->out, id, &open), 0);
-}
-
 static void (*const uses[])(struct world *, struct client *,
-                            uint64_t) = {use_session, use_connection, use_trust, use_query, use_websocket};
+                            uint64_t) = {use_session, use_connection, use_trust, use_query, open_websocket};
 
 /* No memory for that part: the program gets the limit's error, and goes on as it was. */
 START_TEST(the_part_for_more_than_requests_is_made_when_it_is_used)

@@ -85,7 +85,7 @@ static struct pin *acquire(struct world *w)
     return pin;
 }
 
-static struct exchange *begin_on(struct world *w, struct pin *pin, struct seen *seen)
+static struct exchange *start_on(struct world *w, struct pin *pin, struct seen *seen, bool whole)
 {
     struct rqv_err err = {0};
     struct exchange *x;
@@ -96,13 +96,18 @@ static struct exchange *begin_on(struct world *w, struct pin *pin, struct seen *
                                      .id = ++w->next_id,
                                      .head = &w->head,
                                      .pin = pin,
-                                     .ended = true};
+                                     .ended = whole};
 
     memset(seen, 0, sizeof *seen);
     seen->room = 1 << 20;
     ck_assert_int_eq(exchange_new(&w->env.exchanges, &params, &x, &err), 0);
     exchange_kick(x);
     return x;
+}
+
+static struct exchange *begin_on(struct world *w, struct pin *pin, struct seen *seen)
+{
+    return start_on(w, pin, seen, true);
 }
 
 static unsigned order[8], ended;
@@ -167,8 +172,6 @@ START_TEST(an_answer_that_overtakes_the_flush_of_its_body)
     struct world *w = world_open();
     struct pin *pin = acquire(w);
     struct seen seen;
-    struct rqv_err err = {0};
-    struct exchange *x;
     static char piece[65536];
 
     w->origin.on_head = note_head;
@@ -177,17 +180,7 @@ START_TEST(an_answer_that_overtakes_the_flush_of_its_body)
     request(w, RQV_STR("POST"));
     w->head.flags = RQV_REQ_HAS_BODY;
     w->head.body_length = sizeof piece;
-    struct exchange_params params = {.sink = &sink,
-                                     .owner = &seen,
-                                     .account = w->env.account,
-                                     .source = &w->source,
-                                     .id = ++w->next_id,
-                                     .head = &w->head,
-                                     .pin = pin};
-    memset(&seen, 0, sizeof seen);
-    seen.room = 1 << 20;
-    ck_assert_int_eq(exchange_new(&w->env.exchanges, &params, &x, &err), 0);
-    exchange_kick(x);
+    struct exchange *x = start_on(w, pin, &seen, false);
     mini_env_until(&w->env, &heads, 1);
     mini_say(mini_last(&w->origin), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     ck_assert_int_eq(exchange_body(x, (struct rqv_str){piece, sizeof piece}, true), 0);
